@@ -1,0 +1,120 @@
+# Copyright: the portside.stack contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The file system and the accounts of the host, as objects that logic is handed and tests replace.
+
+This module util is PRIVATE to the portside.stack collection. It can have breaking changes at any time.
+"""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import re
+import shutil
+import tempfile
+
+STAGING_RE = re.compile(r"\.portside-([0-9]+)-")
+
+
+class FileSystem:
+    """What is done to files, one system call or so per method; symlinks are followed by stat alone."""
+
+    def lstat(self, path):
+        try:
+            return os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def stat(self, path):
+        try:
+            return os.stat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def realpath(self, path):
+        return os.path.realpath(path)
+
+    def readlink(self, path):
+        return os.readlink(path)
+
+    def listdir(self, path):
+        return sorted(os.listdir(path))
+
+    def read(self, path):
+        with open(path, "rb") as file:
+            return file.read()
+
+    def mkdir(self, path):
+        os.mkdir(path, 0o700)
+
+    def rmdir(self, path):
+        os.rmdir(path)
+
+    def write_new(self, path, data):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+
+    def chown(self, path, uid, gid):
+        os.chown(path, uid, gid)
+
+    def chmod(self, path, mode):
+        os.chmod(path, mode)
+
+    def link(self, existing, new):
+        os.link(existing, new, follow_symlinks=False)
+
+    def rename(self, old, new):
+        os.rename(old, new)
+
+    def unlink(self, path):
+        os.unlink(path)
+
+    def fsync(self, path):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def make_staging(self, directory):
+        """A private directory on the same file system as the targets, so that a rename into place is atomic."""
+        return tempfile.mkdtemp(prefix=".portside-%d-" % os.getpid(), dir=directory)
+
+    def stale_staging(self, directory):
+        """Staging directories left by processes that were killed, where they can be seen."""
+        found = []
+        try:
+            names = os.listdir(directory)
+        except OSError:
+            names = []
+        for name in names:
+            match = STAGING_RE.match(name)
+            if match and not os.path.exists("/proc/" + match.group(1)):
+                found.append(os.path.join(directory, name))
+        return found
+
+    def remove_tree(self, path):
+        shutil.rmtree(path)
+
+
+class Accounts:
+    """Names of users and groups to numbers; a number in digits stands for itself; None when unknown."""
+
+    def uid(self, name):
+        if name.isdigit():
+            return int(name)
+        try:
+            return pwd.getpwnam(name).pw_uid
+        except KeyError:
+            return None
+
+    def gid(self, name):
+        if name.isdigit():
+            return int(name)
+        try:
+            return grp.getgrnam(name).gr_gid
+        except KeyError:
+            return None
