@@ -1,0 +1,68 @@
+# Copyright: the portside.stack contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What to tell about an activation: its progress as it goes, and why it failed.
+
+This module util is PRIVATE to the portside.stack collection. It can have breaking changes at any time.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.portside.stack.plugins.module_utils._compose_plan import Action
+from ansible_collections.portside.stack.plugins.module_utils._compose_wait import Event, Failure
+
+_PROBE_LIMIT = 600
+
+
+def progress_line(event: Event) -> str:
+    """An event as people read it."""
+    state = "{0} -> {1}".format(event.before, event.state) if event.before else event.state
+    return "{0:6.1f}s  {1}: {2}".format(event.at, event.service, state)
+
+
+def failure_text(
+    stack: str,
+    file: str,
+    failure: Failure,
+    logs: t.Iterable[str],
+    held: t.Iterable[str],
+    others: t.Iterable[str],
+) -> str:
+    """The whole error. ``held`` tells who holds the service's ports, ``others`` what else the run acted on."""
+    lines = ["stack {0}: service {1} {2}.".format(stack, failure.service, failure.reason)]
+    container = failure.container
+    if container is not None and container.error:
+        lines.append("The engine says: {0}".format(container.error))
+    if container is not None and container.probe and container.health != "healthy":
+        lines.append("Last probe: {0}".format(container.probe[:_PROBE_LIMIT]))
+    if failure.output:
+        lines += ["docker compose said:", *("  " + line for line in failure.output.splitlines())]
+    lines += held
+    shown = ["  " + line for line in logs]
+    if shown:
+        lines += ["Last log lines:", *shown]
+    elif container is not None:
+        lines.append("It wrote no log lines.")
+    lines.append(
+        "Remedy: correct the cause and deploy again; to look closer: docker compose -f {0} logs {1}".format(
+            file, failure.service
+        )
+    )
+    done = ", ".join(others)
+    lines.append(
+        "This run had also acted on {0}; all other services were left as they were.".format(done)
+        if done
+        else "All other services were left as they were."
+    )
+    return "\n".join(lines)
+
+
+def acted_on(actions: t.Mapping[str, Action], failed: str, not_started: t.Container[str]) -> t.List[str]:
+    """The actions besides the failed one, as people read them."""
+    return [
+        "{0} ({1}{2})".format(name, action.action, ", which failed too" if name in not_started else "")
+        for name, action in actions.items()
+        if name != failed
+    ]

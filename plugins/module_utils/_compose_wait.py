@@ -1,0 +1,278 @@
+# Copyright: the portside.stack contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The order of an activation: what may be started now, what is awaited, and when it has failed.
+
+This module util is PRIVATE to the portside.stack collection. It can have breaking changes at any time.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.portside.stack.plugins.module_utils._compose_model import Container, Service
+from ansible_collections.portside.stack.plugins.module_utils._compose_plan import Action
+
+# Nothing but time tells a service without a healthcheck from one that dies at once; a container that was restarted
+# has to stand as long as the engine itself asks before it forgets the restarts.
+SETTLE = 3.0
+STEADY = 10.0
+MAX_RESTARTS = 3
+# From the worst: a service is as well as its worst container.
+RANKS = ("missing", "created", "dead", "removing", "exited", "paused", "restarting", "unhealthy", "starting", "running")
+
+
+class Failure(t.NamedTuple):
+    """Why an activation ended."""
+
+    service: str
+    reason: str
+    container: t.Optional[Container] = None
+    output: str = ""
+
+
+class Event(t.NamedTuple):
+    """A service's state changed."""
+
+    at: float
+    service: str
+    state: str
+    before: str
+
+
+class World(t.Protocol):
+    """What the driver acts on."""
+
+    def now(self) -> float: ...
+
+    def sleep(self, seconds: float) -> None: ...
+
+    def containers(self) -> t.Iterable[Container]: ...
+
+    def launch(self, action: Action) -> None: ...
+
+    def ended(self) -> t.Iterable[t.Tuple[str, str]]: ...
+
+    def tell(self, event: Event) -> None: ...
+
+    def completed(self, service: Service, container: Container) -> None: ...
+
+
+def worst(service: Service, containers: t.List[Container]) -> t.Optional[Container]:
+    """The container that decides about its service; none when containers are missing."""
+    if len(containers) < (1 if service.oneshot else service.scale):
+        return None
+    return min(containers, key=lambda c: (_rank(c), -c.restarts, c.number), default=None)
+
+
+def _rank(container: Container) -> int:
+    state = state_of(container)
+    return RANKS.index(state) if state in RANKS else len(RANKS)
+
+
+def state_of(container: t.Optional[Container]) -> str:
+    """A container's health where it has one, else its state."""
+    if container is None:
+        return "missing"
+    return container.health if container.state == "running" and container.health else container.state
+
+
+class Convergence:
+    """All services of a stack on their way to be up. Told what happens, it says what to do; it does nothing itself."""
+
+    def __init__(
+        self,
+        services: t.Mapping[str, Service],
+        actions: t.Mapping[str, Action],
+        started: float,
+        wait_timeout: float,
+    ) -> None:
+        self.services = services
+        self.failure: t.Optional[Failure] = None
+        self._started = started
+        self._deadline = started + wait_timeout
+        self._todo = {name: action for name, action in actions.items() if not action.adopted}
+        self._launched: t.Set[str] = set()
+        # Since when each service that was acted on has been awaited.
+        self.acted = {name: started for name, action in actions.items() if action.adopted}
+        self.not_started: t.Set[str] = set()
+        self._done = {name for name, service in services.items() if service.oneshot and name not in actions}
+        self._seen: t.Dict[str, t.Optional[Container]] = {}
+        self._told: t.Dict[str, str] = {}
+        self.completed: t.List[t.Tuple[Service, Container]] = []
+        self.now = started
+
+    def observe(self, now: float, containers: t.Iterable[Container]) -> t.List[Event]:
+        """Take in what the engine says; answers what changed."""
+        self.now = now
+        own: t.Dict[str, t.List[Container]] = {name: [] for name in self.services}
+        for container in containers:
+            own.setdefault(container.service, []).append(container)
+        events = []
+        for name, service in self.services.items():
+            matching = [c for c in own[name] if c.digest == service.digest]
+            self._seen[name] = worst(service, matching or own[name] if service.oneshot else own[name])
+            if name in self.acted and name not in self._done:
+                self._judge(service, self._seen[name])
+            state = self._state(name)
+            if name not in self._launched and self._told.get(name, state) != state:
+                events.append(self._event(name, state))
+            if name not in self._launched:
+                self._told[name] = state
+        self._check_conditions()
+        return events
+
+    def due(self) -> t.List[Action]:
+        """What may be started now."""
+        if self.failure:
+            return []
+        return [
+            action
+            for name, action in self._todo.items()
+            if all(self._fulfilled(*need) for need in self.services[name].depends_on.items())
+        ]
+
+    def launched(self, name: str) -> Event:
+        """The work on a service has begun."""
+        action = self._todo.pop(name)
+        self._launched.add(name)
+        event = self._event(name, "{0} ({1})".format(action.action, action.reason))
+        self._told[name] = ""
+        return event._replace(before="")
+
+    def ended(self, now: float, name: str, error: str) -> None:
+        """The work on a service has ended; with an error, unless that is empty. To be followed by observe()."""
+        self._launched.discard(name)
+        self.acted[name] = now
+        if error:
+            self.not_started.add(name)
+            self._fail(Failure(name, "could not be started", self._seen.get(name), error))
+
+    @property
+    def touched(self) -> t.Set[str]:
+        """The services that something was done for, or is being done."""
+        return {*self.acted, *self._launched}
+
+    @property
+    def done(self) -> bool:
+        """Whether everything is up, at this very moment."""
+        return not self._todo and not self._launched and not self.failure and not self.unsettled()
+
+    def unsettled(self) -> t.List[str]:
+        """The services that are not what they should be."""
+        return [name for name in self.services if not self._settled(name)]
+
+    def expire(self) -> None:
+        """Fail if the deadline has passed."""
+        if self.now < self._deadline or self.failure:
+            return
+        late = self.unsettled() or sorted(self._launched)
+        culprits = [name for name in late if name not in self._todo] or late
+        reason = "was not up after {0:.0f} s: {1}".format(self.now - self._started, self._wait_of(culprits[0]))
+        others = ["{0} ({1})".format(name, self._wait_of(name)) for name in late if name != culprits[0]]
+        if others:
+            reason += "; nor were {0}".format(", ".join(others))
+        self._fail(Failure(culprits[0], reason, self._seen.get(culprits[0])))
+
+    def _wait_of(self, name: str) -> str:
+        if name not in self._todo:
+            return self._state(name)
+        needs = self.services[name].depends_on.items()
+        open_needs = ["{0} ({1})".format(dep, why[8:]) for dep, why in needs if not self._fulfilled(dep, why)]
+        return "not started, waits for {0}".format(", ".join(open_needs))
+
+    def _event(self, name: str, state: str) -> Event:
+        before = self._told.get(name, "")
+        self._told[name] = state
+        return Event(round(self.now - self._started, 1), name, state, before)
+
+    def _state(self, name: str) -> str:
+        container = self._seen.get(name)
+        if name in self._done:
+            return "completed"
+        if container is not None and container.state == "exited":
+            return "exited ({0})".format(container.exit_code)
+        return state_of(container)
+
+    def _fail(self, failure: Failure) -> None:
+        self.failure = self.failure or failure
+
+    def _settled(self, name: str) -> bool:
+        service = self.services[name]
+        container = self._seen.get(name)
+        if service.oneshot:
+            return name in self._done
+        if name in self._todo or name in self._launched:
+            return False
+        if container is None:
+            return service.scale == 0
+        if container.digest != service.digest:
+            return False
+        steady = STEADY if container.restarts else SETTLE
+        return state_of(container) == "healthy" or (state_of(container) == "running" and container.uptime >= steady)
+
+    def _fulfilled(self, name: str, condition: str) -> bool:
+        if name not in self.services:
+            return True
+        if name in self._done:
+            return True
+        if name in self._todo or name in self._launched or condition == "service_completed_successfully":
+            return False
+        container = self._seen.get(name)
+        if container is None or container.state != "running":
+            return False
+        return condition == "service_started" or container.health == "healthy"
+
+    def _judge(self, service: Service, container: t.Optional[Container]) -> None:
+        """Fail, or complete, a service that was acted on."""
+        since = "{0:.1f} s".format(self.now - self.acted[service.name])
+        if container is None:
+            return
+        if container.digest != service.digest:
+            why = "was made from another document: the Compose file on the host is not the given definition"
+            self._fail(Failure(service.name, why, container))
+        elif container.state in ("exited", "dead"):
+            if service.oneshot and container.exit_code == 0:
+                self._done.add(service.name)
+                self.completed.append((service, container))
+                return
+            kind = "did not complete" if service.oneshot else "stopped"
+            self._fail(Failure(service.name, "{0}: exited with code {1}".format(kind, container.exit_code), container))
+        elif state_of(container) == "unhealthy" and container.failed_probes:
+            # Without a failed probe it is what was left from before a pause.
+            reason = "never became healthy: unhealthy after {0} failed probes ({1} after its start)"
+            self._fail(Failure(service.name, reason.format(container.failed_probes, since), container))
+        elif container.restarts >= MAX_RESTARTS:
+            reason = "keeps dying: restarted {0} times within {1}, last exit code {2}"
+            self._fail(Failure(service.name, reason.format(container.restarts, since, container.exit_code), container))
+
+    def _check_conditions(self) -> None:
+        """Fail where a service waits for a health nobody measures."""
+        for name in self._todo:
+            for need, condition in self.services[name].depends_on.items():
+                container = self._seen.get(need)
+                if need in self._todo or need in self._launched or container is None:
+                    continue
+                if condition == "service_healthy" and container.state == "running" and container.health is None:
+                    reason = "waits for {0} to be healthy, but {0} has no healthcheck".format(need)
+                    self._fail(Failure(name, reason))
+
+
+def converge(machine: Convergence, world: World, interval: float) -> None:
+    """Drive the machine until everything is up, or it has failed."""
+    while True:
+        for name, error in world.ended():
+            machine.ended(world.now(), name, error)
+        for event in machine.observe(world.now(), world.containers()):
+            world.tell(event)
+        while machine.completed:
+            world.completed(*machine.completed.pop())
+        if machine.done:
+            return
+        machine.expire()
+        if machine.failure:
+            return
+        for action in machine.due():
+            world.tell(machine.launched(action.service))
+            world.launch(action)
+        world.sleep(interval)
