@@ -1,0 +1,71 @@
+# Copyright: the portside.stack contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What of a stack is written to its host: the release, and the needs of its secrets.
+
+This plugin util is PRIVATE to the portside.stack collection. It can have breaking changes at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import typing as t
+
+from ansible_collections.portside.stack.plugins.plugin_utils import _stack_model as model
+from ansible_collections.portside.stack.plugins.plugin_utils._compose_document import (
+    compose_document,
+    config_path,
+    default_directory,
+)
+from ansible_collections.portside.stack.plugins.plugin_utils._yaml_text import compose_text
+
+_HEADER = """\
+# Stack {name}, written by portside.stack: change the declaration, not this file.
+# By hand: docker compose -f {directory}/current/compose.yaml ps
+
+"""
+
+
+def release_files(
+    stack: model.Mapping,
+    directory: t.Optional[str] = None,
+    secret_versions: t.Optional[t.Dict[str, int]] = None,
+) -> model.Mapping:
+    """The files of a release, named by the digest of them all."""
+    directory = (directory or default_directory(stack)).rstrip("/")
+    definition = compose_document(stack, directory, secret_versions)
+    compose = _HEADER.format(name=stack["name"], directory=directory) + compose_text(definition)
+    contents = _config_files(stack, directory)
+    release_id = _digest([("compose.yaml", compose)] + sorted(contents.items()))
+    compose_file = "{0}/releases/{1}/compose.yaml".format(directory, release_id)
+    files = {path: {"content": content, "mode": "0644"} for path, content in sorted(contents.items())}
+    files[compose_file] = {"content": compose, "mode": "0644"}
+    return {"id": release_id, "compose_file": compose_file, "definition": definition, "files": files}
+
+
+def secret_files_options(stack: model.Mapping, value_names: t.Iterable[str] = ()) -> t.Dict[str, model.Mapping]:
+    """The secrets to keep on the host: how each is made, and who reads it.
+
+    A secret that no running service uses (its profile is off) is kept when it has a value, not asked for.
+    """
+    declared = model.sections(stack, "secrets")
+    readers: t.Dict[str, t.Set[model.Variant]] = {name: set() for name in value_names if name in declared}
+    for service in model.active_services(stack).values():
+        for reference in model.references(service, "secrets"):
+            readers.setdefault(reference["source"], set()).add(model.variant(reference))
+    return {name: {**declared.get(name, {}), "files": [owner._asdict() for owner in sorted(owners)]} for name, owners in sorted(readers.items())}
+
+
+def _config_files(stack: model.Mapping, directory: str) -> t.Dict[str, str]:
+    declared = model.sections(stack, "configs")
+    used = {reference["source"] for service in model.active_services(stack).values() for reference in model.references(service, "configs")}
+    return {config_path(directory, name, declared[name]["content"]): declared[name]["content"] for name in used}
+
+
+def _digest(items: t.Iterable[t.Tuple[str, str]]) -> str:
+    digest = hashlib.sha256()
+    for path, content in items:
+        for text in (path, content):
+            data = text.encode("utf-8")
+            digest.update(str(len(data)).encode("ascii") + b":" + data)
+    return digest.hexdigest()[:16]

@@ -1,0 +1,105 @@
+# Copyright: the portside.stack contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+import yaml
+from ansible_collections.portside.stack.plugins.plugin_utils._release_files import release_files, secret_files_options
+from ansible_collections.portside.stack.plugins.plugin_utils._stack_problems import stack_problems
+from declarations import SECRETS, STACKS
+from hypothesis import HealthCheck, assume, given, settings
+
+STACK = {
+    "name": "shop",
+    "services": {
+        "web": {"image": "nginx", "configs": ["a.conf", "b.conf"], "secrets": ["key"]},
+        "off": {"image": "x", "profiles": ["later"], "configs": ["c.conf"], "secrets": ["other"]},
+    },
+    "configs": {"a.conf": {"content": "a\n"}, "b.conf": {"content": "ü"}, "c.conf": {"content": "c"}},
+    "secrets": {"key": {"generate": 32}, "other": {}, "unused": {"generate": None}},
+}
+VERSIONS = {name: 3 for name in SECRETS}
+
+
+def test_a_release_is_its_compose_file_and_what_running_services_mount():
+    release = release_files(STACK, None, {"key": 1})
+    short = {name: hashlib.sha256(text.encode()).hexdigest()[:12] for name, text in (("a", "a\n"), ("b", "ü"))}
+    assert release["compose_file"] == "/opt/stacks/shop/releases/{0}/compose.yaml".format(release["id"])
+    assert {path: item["content"] for path, item in release["files"].items() if path != release["compose_file"]} == {
+        "/opt/stacks/shop/files/{0}/a.conf".format(short["a"]): "a\n",
+        "/opt/stacks/shop/files/{0}/b.conf".format(short["b"]): "ü",
+    }
+    assert {item["mode"] for item in release["files"].values()} == {"0644"}
+    mounted = {item["file"] for item in release["definition"]["configs"].values()}
+    assert mounted == set(release["files"]) - {release["compose_file"]}
+
+
+def test_the_compose_file_says_whose_it_is():
+    release = release_files(STACK, "/srv/shop", {"key": 1})
+    lines = release["files"][release["compose_file"]]["content"].splitlines()
+    assert lines[0].startswith("# Stack shop")
+    assert "docker compose -f /srv/shop/current/compose.yaml ps" in lines[1]
+    assert lines[2:4] == ["", "name: shop"]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        (dict(STACK, configs=dict(STACK["configs"], **{"a.conf": {"content": "other"}})), None, {"key": 1}),
+        (STACK, None, {"key": 2}),
+        (STACK, "/srv/shop", {"key": 1}),
+        (dict(STACK, services={"web": dict(STACK["services"]["web"], image="nginx:2")}), None, {"key": 1}),
+    ],
+)
+def test_the_id_is_of_the_content(changed):
+    assert release_files(*changed)["id"] != release_files(STACK, None, {"key": 1})["id"]
+
+
+def test_what_does_not_run_is_no_part_of_the_id():
+    configs = dict(STACK["configs"], **{"c.conf": {"content": "other"}})
+    other = release_files(dict(STACK, configs=configs), None, {"key": 1, "other": 8})
+    assert other == release_files(STACK, None, {"key": 1})
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@given(STACKS)
+def test_the_compose_file_is_the_definition_and_every_mount_is_written(declared):
+    assume(not stack_problems([declared], {"shop": list(SECRETS)}))
+    release = release_files(declared, None, VERSIONS)
+    assert release_files(declared, None, VERSIONS) == release
+    assert yaml.safe_load(release["files"][release["compose_file"]]["content"]) == release["definition"]
+    mounted = {item["file"] for item in release["definition"].get("configs", {}).values()}
+    assert mounted == set(release["files"]) - {release["compose_file"]}
+    secrets = secret_files_options(declared, SECRETS)
+    for entry in release["definition"].get("secrets", {}).values():
+        name, _slash, version = entry["file"].rpartition("secrets/")[2].partition("/")
+        owners = ["3-{uid}-{gid}-{mode}".format(**owner) for owner in secrets[name]["files"]]
+        assert version.replace("3", "3-0-0-0400", 1) in owners if version == "3" else version in owners
+
+
+def test_secrets_are_asked_for_with_all_who_read_them():
+    reader = {"source": "key", "uid": "70", "mode": "440"}
+    services = {
+        "a": {"image": "x", "secrets": ["key", "other"]},
+        "b": {"image": "x", "secrets": [reader, {"source": "key", "uid": None}]},
+        "c": {"image": "x", "secrets": [reader]},
+    }
+    assert secret_files_options(dict(STACK, services=services)) == {
+        "key": {
+            "generate": 32,
+            "files": [{"uid": 0, "gid": 0, "mode": "0400"}, {"uid": 70, "gid": 0, "mode": "0440"}],
+        },
+        "other": {"files": [{"uid": 0, "gid": 0, "mode": "0400"}]},
+    }
+
+
+def test_a_secret_that_nobody_reads_is_kept_only_with_a_value():
+    assert list(secret_files_options(STACK)) == ["key"]
+    assert secret_files_options(STACK, ["other", "unused", "undeclared"]) == {
+        "key": {"generate": 32, "files": [{"uid": 0, "gid": 0, "mode": "0400"}]},
+        "other": {"files": []},
+        "unused": {"files": []},
+    }
