@@ -1,0 +1,72 @@
+# make demo   a served stack on a disposable host, from nothing
+# make test   what CI runs, from nothing
+# Both set up all they need and leave a machine that can run them again faster.
+
+VENV := .venv/bin
+BED := python3 tests/bed
+PORT ?= 8080
+SCENARIOS ?= $(notdir $(patsubst %/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
+
+export PATH := $(CURDIR)/$(VENV):$(PATH)
+export MOLECULE_GLOB := molecule/*/molecule.yml
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/collections
+
+.PHONY: help setup bed demo demo-status demo-down demo-test test lint unit artefact molecule bench clean
+
+help: ## these targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+setup: ## tools of this checkout into .venv (1 min, once)
+	@tests/setup.sh
+
+bed: setup ## engine, images and registry for the disposable hosts (4 min, once)
+	@$(BED) engine
+	@$(BED) images
+
+demo: bed ## deploy the demo stack to a disposable host, over ssh, with site.yml
+	@$(BED) up demo --publish $(PORT):80
+	ansible-playbook site.yml -i inventories/local
+	@$(MAKE) --no-print-directory demo-status
+
+demo-status: ## services of the running demo, and every kind of request through its edge
+	@echo; ssh -F .bed/ssh_config demo "sudo docker compose -f /opt/stacks/selflink/current/compose.yaml \
+	  ps --all --format 'table {{.Service}}\t{{.Status}}\t{{.Ports}}'"
+	@echo; python3 tests/apps/selflink_probe.py http://127.0.0.1:$(PORT) \
+	  --jwt-secret "$$(cat inventories/local/.secrets/realtime_jwt_secret)"
+	@echo; echo "Serving: http://127.0.0.1:$(PORT)/api/docs/"
+
+demo-down: ## remove every trace of the demo: host, volume, passwords, images, registry, network
+	@$(BED) down demo --registry --images
+	@rm -rf inventories/local/.secrets
+
+demo-test: demo ## the demo, a second run that must change nothing, and its removal
+	ansible-playbook site.yml -i inventories/local | tee .bed/demo.log
+	@grep -q "^demo .* changed=0 .* failed=0 " .bed/demo.log
+	@$(MAKE) --no-print-directory demo-down
+	@! docker ps --all --format '{{.Names}}' | grep -x portside-demo
+
+test: lint unit artefact molecule demo-test ## everything CI runs
+
+lint: setup ## ansible-lint (production profile), ruff, changelog
+	ansible-lint --offline
+	ruff check plugins tests
+	antsibull-changelog lint
+
+unit: setup ## the pure core and the modules' adapters
+	pytest -q tests/unit
+
+artefact: setup ## the built collection works alone and passes ansible-test sanity (2 min)
+	tests/artefact.sh
+
+molecule: bed ## the scenarios, one after the other; SCENARIOS="default stack" picks some
+	@for scenario in $(SCENARIOS); do \
+	  echo "== molecule: $$scenario"; \
+	  molecule test -s $$scenario || exit 1; \
+	done
+
+bench: setup ## how much one config_files saves against a loop of copy, as a ratio (2 min)
+	python3 tests/bench/config_files.py
+
+clean: ## remove all that this checkout made: hosts, registry, images, tools (the engine stays)
+	@$(BED) down --all --registry --images
+	@rm -rf .bed .cache .venv inventories/*/.secrets
