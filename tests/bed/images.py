@@ -139,7 +139,8 @@ def _digest_in_registry(port: int, path: str, tag: str) -> str | None:
 
 
 def remove() -> None:
-    """Removes every image the bed built."""
-    found = docker("images", "--quiet", "--filter", f"label={LABEL}").split()
-    if found:
-        docker("rmi", "--force", *sorted(set(found)), check=False)
+    """Removes every image the bed built; an image goes after those made from it."""
+    before: set[str] = set()
+    while (found := set(docker("images", "--quiet", "--filter", f"label={LABEL}").split())) and found != before:
+        docker("rmi", "--force", *sorted(found), check=False)
+        before = found
