@@ -58,7 +58,7 @@ unit: setup ## the pure core and the modules' adapters
 artefact: setup ## the built collection works alone and passes ansible-test sanity (2 min)
 	tests/artefact.sh
 
-molecule: bed ## the scenarios, one after the other; SCENARIOS="default stack" picks some
+molecule: bed ## the scenarios, one after the other; SCENARIOS="docker host" picks some
 	@for scenario in $(SCENARIOS); do \
 	  echo "== molecule: $$scenario"; \
 	  molecule test -s $$scenario || exit 1; \

@@ -100,13 +100,14 @@ def is_done(service: Service, entry: t.Optional[t.Mapping[str, t.Any]], images: 
 
 
 def voided(services: t.Mapping[str, Service], new_volumes: t.AbstractSet[str]) -> t.Set[str]:
-    """The one-shots that work on a new volume, by themselves or through what they depend on: a new database is empty."""
+    """The one-shots that work on a new volume, by themselves or through what they depend on: a new database is empty.
 
-    def mounts(name: str) -> t.Set[str]:
-        service = services[name]
-        return set(service.mounts).union(*(mounts(other) for other in service.depends_on if other in services))
-
-    return {name for name, service in services.items() if service.oneshot and mounts(name) & new_volumes}
+    ``services`` come dependencies first.
+    """
+    reached: t.Dict[str, t.Set[str]] = {}
+    for name, service in services.items():
+        reached[name] = set(service.mounts).union(*(reached.get(other, ()) for other in service.depends_on))
+    return {name for name, service in services.items() if service.oneshot and reached[name] & new_volumes}
 
 
 def _renewed(action: t.Optional[Action]) -> bool:

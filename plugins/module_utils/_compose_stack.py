@@ -227,7 +227,8 @@ class StackOnHost:
         failure = machine.failure
         container = failure.container
         logs = self._engine.logs(container.id, _LOG_LINES) if container else []
-        acted = {name: action for name, action in self.plan.actions.items() if name in machine.touched}
+        touched = machine.touched | {container.service for container in self.plan.in_the_way}
+        acted = {name: action for name, action in self.plan.actions.items() if name in touched}
         left = self.plan.actions.keys() - acted.keys()
         details = self._result(bool(acted or self.missing or self.plan.orphans_first))
         details.update(

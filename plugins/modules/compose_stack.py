@@ -168,21 +168,19 @@ import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.portside.stack.plugins.module_utils._compose_cli import environment
+from ansible_collections.portside.stack.plugins.module_utils._compose_cli import Run, environment
 from ansible_collections.portside.stack.plugins.module_utils._compose_stack import ActivationFailed, StackOnHost
 from ansible_collections.portside.stack.plugins.module_utils._engine import SOCKET, EngineClient
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 from ansible_collections.portside.stack.plugins.module_utils._progress import Progress
 from ansible_collections.portside.stack.plugins.module_utils._sockets import listeners
 
-Run = t.Callable[[t.List[str], t.Optional[str]], t.Tuple[int, str, str]]
-
 
 def runner(module: AnsibleModule) -> Run:
     """What runs commands: each in a session of its own, so that an interrupt lets it come to its end."""
-    for name in set(os.environ) - set(environment(os.environ, SOCKET)):
-        del os.environ[name]
-    os.environ.update(environment(os.environ, SOCKET))
+    clean = environment(os.environ, SOCKET)
+    os.environ.clear()
+    os.environ.update(clean)
 
     def run(argv: t.List[str], data: t.Optional[str]) -> t.Tuple[int, str, str]:
         program = module.get_bin_path(argv[0])

@@ -235,6 +235,22 @@ def test_a_failed_one_shot_ends_it_with_its_last_words(host, stack):
     assert not (host.directory / "oneshots.json").exists()
 
 
+def test_a_failure_owns_up_to_a_service_that_had_to_make_room(converged, stack):
+    held = {"80/tcp": [{"HostIp": "", "HostPort": "8000"}]}
+    next(one for one in converged.engine.containers.values() if one["Name"] == "/demo-api-1")["HostConfig"] = {"PortBindings": held}
+    converged.fates["db"] = {"error": "no"}
+    port = {"target": 80, "published": "8000", "protocol": "tcp"}
+    changed = {
+        **SERVICES,
+        "db": {**SERVICES["db"], "ports": [port], "labels": {"portside.digest": "new"}},
+        "api": {"depends_on": {"db": {"condition": "service_started"}}, "labels": {"portside.digest": "new"}},
+    }
+    result = stack(changed)
+    assert result["failure"]["service"] == "db"
+    assert "acted on api (recreate)" in result["msg"]
+    assert ("api", "recreate") in actions(result)
+
+
 def test_an_unhealthy_service_ends_it_with_its_last_probe(host, stack):
     log = [{"ExitCode": 7, "Output": "curl: (7) refused"}]
     host.fates["db"] = {"status": {"Health": {"Status": "unhealthy", "FailingStreak": 5, "Log": log}}}
