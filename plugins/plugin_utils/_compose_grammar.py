@@ -38,15 +38,14 @@ SERVICE_KEYS: t.Dict[str, str] = {
         "list": "cap_add cap_drop device_cgroup_rules dns_opt external_links links profiles security_opt volumes_from",
         "words": "command dns dns_search entrypoint env_file label_file tmpfs",
         "pairs": "annotations environment extra_hosts labels storage_opt sysctls",
-        "mapping": "blkio_config build credential_spec deploy develop extends healthcheck logging provider ulimits",
-        "any": "configs container_name cpu_period cpu_quota cpu_rt_period cpu_rt_runtime depends_on devices expose "
+        "mapping": "blkio_config credential_spec deploy develop extends healthcheck logging provider ulimits",
+        "any": "build configs container_name cpu_period cpu_quota cpu_rt_period cpu_rt_runtime depends_on devices expose "
         "gpus group_add models networks ports post_start pre_stop secrets volumes",
     }.items()
     for key in keys.split()
 }
 
 REFUSED_KEYS = {
-    "build": "building is not carried out by this version; build and push the image elsewhere, and name it in `image`",
     "container_name": "a fixed name leaves no room for a second container, so neither scaling nor a hand-over could "
     "work; other services reach it by its service name",
     "credential_spec": "it reads a file that is no part of the release; leave it out",

@@ -13,6 +13,7 @@ import typing as t
 
 from ansible_collections.portside.stack.plugins.plugin_utils import _compose_grammar as grammar
 from ansible_collections.portside.stack.plugins.plugin_utils import _stack_model as model
+from ansible_collections.portside.stack.plugins.plugin_utils._build_problems import build_problems
 from ansible_collections.portside.stack.plugins.plugin_utils._report import Report, shown
 from ansible_collections.portside.stack.plugins.plugin_utils._resource_problems import (
     healthcheck_problems,
@@ -33,6 +34,7 @@ def service_problems(report: Report, service: Service) -> None:
         elif not str(key).startswith("x-"):
             report.unknown(key, key, grammar.SERVICE_KEYS, "a key of a Compose service", "see the Compose reference")
     _image_problems(report, service)
+    build_problems(report, service)
     _restart_problems(report, service)
     _command_problems(report, service)
     _environment_problems(report, service)
