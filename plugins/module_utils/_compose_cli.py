@@ -19,6 +19,7 @@ from ansible_collections.portside.stack.plugins.module_utils._compose_model impo
     container_of,
 )
 from ansible_collections.portside.stack.plugins.module_utils._compose_plan import Action
+from ansible_collections.portside.stack.plugins.module_utils._compose_report import Interrupted
 from ansible_collections.portside.stack.plugins.module_utils._compose_wait import Event
 from ansible_collections.portside.stack.plugins.module_utils._engine import EngineClient
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
@@ -39,6 +40,41 @@ class Clock(t.Protocol):
     def monotonic(self) -> float: ...
 
     def sleep(self, seconds: float) -> None: ...
+
+
+class Interruptible:
+    """The time and the runner of commands for as long as no signal has come: then what began ends, and no more begins.
+
+    A signal is only noted when it comes, so it never cuts anything in half.
+    """
+
+    def __init__(self, stack: str, clock: Clock, run: Run) -> None:
+        self._stack, self._clock, self._run = stack, clock, run
+        self._by = ""
+
+    def interrupt(self, by: str) -> None:
+        self._by = self._by or by
+
+    def time(self) -> float:
+        return self._clock.time()
+
+    def monotonic(self) -> float:
+        return self._clock.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        self._clock.sleep(seconds)
+        self._heed()
+
+    def run(self, argv: t.List[str], data: t.Optional[str]) -> t.Tuple[int, str, str]:
+        self._heed()
+        return self._run(argv, data)
+
+    def _heed(self) -> None:
+        if self._by:
+            raise Interrupted(
+                "stack {0}: interrupted by {1}. What had begun was brought to its end.".format(self._stack, self._by),
+                "The next run takes up from there.",
+            )
 
 
 def environment(current: t.Mapping[str, str], socket: str) -> t.Dict[str, str]:
@@ -100,6 +136,7 @@ class Host:
         tell: t.Callable[[Event], None],
         completed: t.Callable[[Service, Container], None],
         known: t.List[Container],
+        ignored: t.Container[str] = (),
     ) -> None:
         self._stack, self._engine, self._run, self._clock = stack, engine, run, clock
         self._file, self._directory = file, project_directory
@@ -108,6 +145,7 @@ class Host:
         self._pool = concurrent.futures.ThreadPoolExecutor(_WORKERS)
         self._jobs: t.Dict[str, concurrent.futures.Future[str]] = {}
         self._containers = known
+        self._ignored = ignored
         self._fresh = True
 
     def now(self) -> float:
@@ -120,7 +158,7 @@ class Host:
         if not self._fresh:
             self._containers = read_containers(self._engine, self._stack, self._clock.time())
         self._fresh = False
-        return self._containers
+        return [container for container in self._containers if container.id not in self._ignored]
 
     def launch(self, action: Action) -> None:
         self._jobs[action.service] = self._pool.submit(self._act, action)

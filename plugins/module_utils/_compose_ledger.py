@@ -1,7 +1,7 @@
 # Copyright: the portside.stack contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which one-shots have completed: a small file, so that their containers may be pruned.
+"""Which one-shots have completed: a small file, so that their containers may be pruned, and a rollback runs none again.
 
 This module util is PRIVATE to the portside.stack collection. It can have breaking changes at any time.
 """
@@ -14,9 +14,15 @@ import typing as t
 
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 
+# Of each one-shot, so that the file does not grow with every release.
+_REMEMBERED = 20
+
 
 class OneShotLedger:
-    """``oneshots.json`` in the stack's directory: service -> digest, image, exit_code, finished."""
+    """``oneshots.json`` in the stack's directory.
+
+    service -> ``done``: digest -> image, exit_code, finished, oldest first; or ``lost``: what it did is gone.
+    """
 
     def __init__(self, directory: str) -> None:
         self._path = os.path.join(directory, "oneshots.json")
@@ -39,7 +45,9 @@ class OneShotLedger:
 
     def record(self, service: str, digest: str, image: str, finished: str) -> None:
         entries = self.read()
-        entries[service] = {"digest": digest, "image": image, "exit_code": 0, "finished": finished}
+        done = {known: told for known, told in entries.get(service, {}).get("done", {}).items() if known != digest}
+        done[digest] = {"image": image, "exit_code": 0, "finished": finished}
+        entries[service] = {"done": dict(list(done.items())[-_REMEMBERED:])}
         self._write(entries)
 
     def lose(self, services: t.AbstractSet[str]) -> None:
@@ -59,7 +67,7 @@ class OneShotLedger:
         os.makedirs(os.path.dirname(self._path), exist_ok=True)
         candidate = self._path + ".new"
         with open(candidate, "w", encoding="utf-8") as handle:
-            json.dump(entries, handle, indent=2, sort_keys=True)
+            json.dump(entries, handle, indent=2)
             handle.write("\n")
             handle.flush()
             os.fsync(handle.fileno())

@@ -14,6 +14,8 @@ from ansible_collections.portside.stack.plugins.module_utils._compose_model impo
 
 UP = ("running", "restarting")
 Ledger = t.Mapping[str, t.Mapping[str, t.Any]]
+# A service's name, and the digest of what there is of it -> what differs from that in words; empty where that is not known.
+Changes = t.Callable[[str, str], str]
 
 
 class Action(t.NamedTuple):
@@ -55,13 +57,12 @@ def make_plan(
     containers: t.Iterable[Container],
     ledger: Ledger,
     networks: t.Mapping[str, str],
-    images: t.Mapping[str, str],
     void: t.Container[str] = (),
+    changes: Changes = lambda _name, _digest: "",
 ) -> Plan:
     """Compare the wanted services with the containers.
 
-    ``networks`` are the present networks' ids by name, ``images`` the ids of the image references that are to be
-    followed (none, unless a refresh was asked for), ``void`` the one-shots whose earlier work is lost.
+    ``networks`` are the present networks' ids by name, ``void`` the one-shots whose earlier work is lost.
     """
     own: t.Dict[str, t.List[Container]] = {name: [] for name in services}
     orphans = []
@@ -70,9 +71,9 @@ def make_plan(
     actions: t.Dict[str, Action] = {}
     for name, service in services.items():
         action = (
-            _oneshot(service, own[name], {"lost": True} if name in void else ledger.get(name), images)
+            _oneshot(service, own[name], {"lost": True} if name in void else ledger.get(name), changes)
             if service.oneshot
-            else _service(service, own[name], networks, images)
+            else _service(service, own[name], networks, changes)
         )
         leader = next((other for other in sorted(service.follows) if _renewed(actions.get(other))), None)
         if leader and not service.oneshot and not _renewed(action):
@@ -91,23 +92,25 @@ def make_plan(
     return Plan(actions, first, [orphan for orphan in orphans if orphan not in first], in_the_way)
 
 
-def is_done(service: Service, entry: t.Optional[t.Mapping[str, t.Any]], images: t.Mapping[str, str]) -> bool:
-    """Whether the ledger says that this very one-shot completed, with the image that is to be followed."""
-    if not entry or entry.get("digest") != service.digest or entry.get("exit_code") != 0:
-        return False
-    newest = images.get(service.image)
-    return not newest or newest == entry.get("image")
+def is_done(service: Service, entry: t.Optional[t.Mapping[str, t.Any]]) -> bool:
+    """Whether the ledger says that this very one-shot completed, whatever completed after it."""
+    return bool(entry) and service.digest in entry.get("done", ())
 
 
 def voided(services: t.Mapping[str, Service], new_volumes: t.AbstractSet[str]) -> t.Set[str]:
-    """The one-shots that work on a new volume, by themselves or through what they depend on: a new database is empty.
+    """The one-shots that work on a new volume: a new database is empty."""
+    return {name for name in working_on(services, new_volumes) if services[name].oneshot}
+
+
+def working_on(services: t.Mapping[str, Service], volumes: t.AbstractSet[str]) -> t.Set[str]:
+    """The services that mount one of these volumes, by themselves or through what they depend on.
 
     ``services`` come dependencies first.
     """
     reached: t.Dict[str, t.Set[str]] = {}
     for name, service in services.items():
         reached[name] = set(service.mounts).union(*(reached.get(other, ()) for other in service.depends_on))
-    return {name for name, service in services.items() if service.oneshot and reached[name] & new_volumes}
+    return {name for name in services if reached[name] & volumes}
 
 
 def _renewed(action: t.Optional[Action]) -> bool:
@@ -118,18 +121,18 @@ def _oneshot(
     service: Service,
     containers: t.List[Container],
     entry: t.Optional[t.Mapping[str, t.Any]],
-    images: t.Mapping[str, str],
+    changes: Changes,
 ) -> t.Optional[Action]:
     if entry and entry.get("lost"):
         return Action(service.name, "run", "what it works on is new", surplus=tuple(containers))
-    if is_done(service, entry, images):
-        return None
-    if is_done(service, entry, {}):
-        reason = "a newer {0} was pulled".format(service.image)
-    else:
-        reason = "its definition changed" if entry or containers else "has not run yet"
+    if is_done(service, entry):
+        others = tuple(c for c in containers if c.digest != service.digest and c.state in (*UP, "paused"))
+        return Action(service.name, "remove", "still runs for another release", surplus=others) if others else None
+    earlier = [container.digest for container in containers] + list((entry or {}).get("done", ()))
+    told = (changes(service.name, digest) for digest in earlier)
+    reason = next(filter(None, told), "its definition changed" if earlier else "has not run yet")
     for container in containers:
-        if container.digest == service.digest and not _outdated(service, container, images):
+        if container.digest == service.digest:
             if container.state == "running":
                 return Action(service.name, "run", "is still running from an earlier run", adopted=True)
             if container.state == "exited" and container.exit_code == 0:
@@ -142,14 +145,14 @@ def _service(
     service: Service,
     containers: t.List[Container],
     networks: t.Mapping[str, str],
-    images: t.Mapping[str, str],
+    changes: Changes,
 ) -> t.Optional[Action]:
     ranked = sorted(containers, key=lambda c: (c.digest != service.digest, c.state not in UP, c.number))
     kept, surplus = ranked[: service.scale], tuple(ranked[service.scale :])
     if not kept and service.scale:
         return Action(service.name, "create", "has no container")
     for container in kept:
-        reason = _difference(service, container, networks) or _outdated(service, container, images)
+        reason = _difference(service, container, networks, changes)
         if reason:
             return Action(service.name, "recreate", reason, surplus=surplus)
     for container in kept:
@@ -163,11 +166,16 @@ def _service(
     return None
 
 
-def _difference(service: Service, container: Container, networks: t.Mapping[str, str]) -> str:
+def _difference(
+    service: Service, container: Container, networks: t.Mapping[str, str], changes: Changes
+) -> str:
     if container.digest != service.digest:
-        if container.image != service.image:
+        if not container.digest:
+            return "was not made by this collection"
+        told = changes(service.name, container.digest)
+        if not told and container.image != service.image:
             return "image {0} -> {1}".format(container.image, service.image)
-        return "its definition changed" if container.digest else "was not made by this collection"
+        return told or "its definition changed"
     absent = sorted(service.networks - {name for name, _identifier in container.networks})
     if absent:
         return "is not on network {0}".format(", ".join(absent))
@@ -175,11 +183,6 @@ def _difference(service: Service, container: Container, networks: t.Mapping[str,
         if name not in ("host", "none") and identifier and networks.get(name) != identifier:
             return "network {0} was replaced".format(name)
     return ""
-
-
-def _outdated(service: Service, container: Container, images: t.Mapping[str, str]) -> str:
-    newest = images.get(service.image)
-    return "a newer {0} was pulled".format(service.image) if newest and newest != container.image_id else ""
 
 
 def _in_the_way(orphan: Container, starting: t.Iterable[Service]) -> bool:
@@ -207,18 +210,15 @@ def describe(container: Container) -> str:
     return "exited ({0})".format(container.exit_code) if container.state == "exited" else container.state
 
 
-def summary(services: t.Mapping[str, Service], containers: t.Iterable[Container], plan: Plan) -> t.Dict[str, str]:
-    """What differs, as the two sides of a diff: one line a container, or a wanted service."""
-    touched = set(plan.actions) | {orphan.service for orphan in plan.orphans_first + plan.orphans_last}
-    before = [
-        "{0}: {1}, image {2}, digest {3}".format(c.service, describe(c), c.image, c.digest[:12] or "none")
-        for c in sorted(containers, key=lambda c: (c.service, c.number))
-        if c.service in touched
-    ]
-    after = []
-    for name in sorted(set(plan.actions)):
-        service = services[name]
-        state = "completed" if service.oneshot else "running"
-        line = "{0}: {1}, image {2}, digest {3}".format(name, state, service.image, service.digest[:12])
-        after += [line] * (1 if service.oneshot else service.scale)
-    return {"before": "".join(line + "\n" for line in before), "after": "".join(line + "\n" for line in after)}
+_DONE = {"create": "created", "recreate": "recreated", "start": "started", "remove": "removed", "run": "run"}
+
+
+def summary(containers: t.Iterable[Container], plan: Plan) -> t.Dict[str, str]:
+    """What is done and why, as the two sides of a diff: a line for each service."""
+    actions = sorted(plan.report(), key=lambda action: action["service"])
+    before = []
+    for name in (action["service"] for action in actions):
+        states = ["{0}, image {1}".format(describe(c), c.image) for c in containers if c.service == name]
+        before += ["{0}: {1}\n".format(name, "; ".join(states))] if states else []
+    after = ["{0}: {1} ({2})\n".format(a["service"], _DONE[a["action"]], a["reason"]) for a in actions]
+    return {"before": "".join(before), "after": "".join(after)}

@@ -17,6 +17,7 @@ from ansible_collections.portside.stack.plugins.module_utils._compose_model impo
     Service,
 )
 from ansible_collections.portside.stack.plugins.module_utils._compose_plan import overlap
+from ansible_collections.portside.stack.plugins.module_utils._engine import EngineClient
 from ansible_collections.portside.stack.plugins.module_utils._sockets import Listener
 
 # Who holds a container's published port on the engine's behalf.
@@ -52,6 +53,20 @@ def port_problems(
             if holders:
                 problems.append(_problem(stack, service, port, holders))
     return problems
+
+
+def held_ports(
+    stack: str,
+    services: t.Iterable[Service],
+    engine: t.Optional[EngineClient],
+    listeners: t.Callable[[], t.List[Listener]],
+) -> t.List[str]:
+    """The same, of the host as it is; without an engine, of its processes alone."""
+    services = [service for service in services if service.ports]
+    if not services:
+        return []
+    running = engine.containers(stopped=False) if engine else []
+    return port_problems(stack, services, running, listeners())
 
 
 def _published(

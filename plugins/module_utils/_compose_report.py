@@ -12,8 +12,37 @@ import typing as t
 
 from ansible_collections.portside.stack.plugins.module_utils._compose_plan import Action
 from ansible_collections.portside.stack.plugins.module_utils._compose_wait import Event, Failure
+from ansible_collections.portside.stack.plugins.module_utils._engine import EngineUnavailable
+from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 
 _PROBE_LIMIT = 600
+
+
+class ActivationFailed(StackError):
+    """An activation ended before its end.
+
+    ``story`` is what happened, ``aftermath`` what is so unless the stack is brought back to what it was, ``details``
+    what the task's result says besides the message.
+    """
+
+    def __init__(self, story: str, aftermath: str, details: t.Optional[t.Dict[str, t.Any]] = None) -> None:
+        super().__init__("\n".join(filter(None, (story, aftermath))))
+        self.story, self.aftermath, self.details = story, aftermath, details or {}
+
+
+class Interrupted(ActivationFailed):
+    """A signal came."""
+
+
+def error_text(stack: str, error: Exception) -> str:
+    """An error as people read it, also one that does not know whose it is."""
+    if isinstance(error, OSError):
+        return "stack {0}: {1}: {2}. Remedy: mend that on the host, then run again.".format(
+            stack, error.filename or "a file of the stack", error.strerror
+        )
+    if isinstance(error, EngineUnavailable):
+        return "stack {0}: {1}".format(stack, error)
+    return str(error)
 
 
 def progress_line(event: Event) -> str:
@@ -22,15 +51,8 @@ def progress_line(event: Event) -> str:
     return "{0:6.1f}s  {1}: {2}".format(event.at, event.service, state)
 
 
-def failure_text(
-    stack: str,
-    file: str,
-    failure: Failure,
-    logs: t.Iterable[str],
-    held: t.Iterable[str],
-    others: t.Iterable[str],
-) -> str:
-    """The whole error. ``held`` tells who holds the service's ports, ``others`` what else the run acted on."""
+def failure_text(stack: str, failure: Failure, logs: t.Iterable[str], held: t.Iterable[str]) -> str:
+    """What happened to a service. ``held`` tells who holds its ports."""
     lines = ["stack {0}: service {1} {2}.".format(stack, failure.service, failure.reason)]
     container = failure.container
     if container is not None and container.error:
@@ -45,18 +67,17 @@ def failure_text(
         lines += ["Last log lines:", *shown]
     elif container is not None:
         lines.append("It wrote no log lines.")
-    lines.append(
-        "Remedy: correct the cause and deploy again; to look closer: docker compose -f {0} logs {1}".format(
-            file, failure.service
-        )
-    )
-    done = ", ".join(others)
-    lines.append(
-        "This run had also acted on {0}; all other services were left as they were.".format(done)
-        if done
-        else "All other services were left as they were."
-    )
     return "\n".join(lines)
+
+
+def left_text(file: str, service: str, others: t.Iterable[str]) -> str:
+    """What a failed activation leaves. ``others`` tells what else the run acted on."""
+    done = ", ".join(others)
+    return (
+        "Remedy: correct the cause and deploy again; to look closer: docker compose -f {0} logs {1}\n".format(file, service)
+        + ("This run had also acted on {0}; all other services".format(done) if done else "All other services")
+        + " were left as they were."
+    )
 
 
 def acted_on(actions: t.Mapping[str, Action], failed: str, not_started: t.Container[str]) -> t.List[str]:

@@ -11,6 +11,8 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.portside.stack.plugins.module_utils._compose_model import LABEL_STACK
+from ansible_collections.portside.stack.plugins.module_utils._engine import EngineClient, EngineError
+from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 
 # Compose's key, the engine's key, and what leaving the key out means.
 _NETWORK_KEYS = (("driver", "Driver", "bridge"), ("internal", "Internal", False), ("enable_ipv6", "EnableIPv6", False))
@@ -50,6 +52,17 @@ def missing_resources(
         else:
             missing.append(Missing("volume", name, _volume(stack, name, body or {})))
     return missing, problems
+
+
+def create_resource(stack: str, engine: EngineClient, resource: Missing) -> None:
+    try:
+        engine.post("/{0}s/create".format(resource.kind), resource.body)
+    except EngineError as error:
+        raise StackError(
+            "stack {0}: {1} {2} could not be created: {3}. Remedy: correct it under stacks: {0}.{1}s.".format(
+                stack, resource.kind, resource.name, error
+            )
+        ) from error
 
 
 def absent_externals(

@@ -1,41 +1,32 @@
 # Copyright: the portside.stack contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the module compose_stack does, in its three states.
+"""A stack on a host: brought up, or taken off it.
 
 This module util is PRIVATE to the portside.stack collection. It can have breaking changes at any time.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import typing as t
 
-from ansible_collections.portside.stack.plugins.module_utils._compose_cli import (
-    Clock,
-    Host,
-    Run,
-    compose_argv,
-    last_lines,
-    read_containers,
-)
-from ansible_collections.portside.stack.plugins.module_utils._compose_images import image_ids, image_users, pull
+from ansible_collections.portside.stack.plugins.module_utils._compose_cli import Clock, Host, Run, read_containers
 from ansible_collections.portside.stack.plugins.module_utils._compose_ledger import OneShotLedger
 from ansible_collections.portside.stack.plugins.module_utils._compose_model import Container, Service, services_of
-from ansible_collections.portside.stack.plugins.module_utils._compose_plan import Plan, is_done, make_plan, summary, voided
-from ansible_collections.portside.stack.plugins.module_utils._compose_ports import port_problems
+from ansible_collections.portside.stack.plugins.module_utils._compose_plan import Action, is_done
+from ansible_collections.portside.stack.plugins.module_utils._compose_ports import held_ports
 from ansible_collections.portside.stack.plugins.module_utils._compose_remove import remove_stack
 from ansible_collections.portside.stack.plugins.module_utils._compose_report import (
+    ActivationFailed,
+    Interrupted,
     acted_on,
     failure_text,
+    left_text,
     progress_line,
 )
-from ansible_collections.portside.stack.plugins.module_utils._compose_resources import (
-    Missing,
-    absent_externals,
-    missing_resources,
-)
+from ansible_collections.portside.stack.plugins.module_utils._compose_resources import create_resource
+from ansible_collections.portside.stack.plugins.module_utils._compose_situation import Situation, Work
 from ansible_collections.portside.stack.plugins.module_utils._compose_wait import (
     Convergence,
     Event,
@@ -43,24 +34,25 @@ from ansible_collections.portside.stack.plugins.module_utils._compose_wait impor
     state_of,
     worst,
 )
-from ansible_collections.portside.stack.plugins.module_utils._engine import EngineClient, EngineError, EngineUnavailable
+from ansible_collections.portside.stack.plugins.module_utils._engine import EngineClient, EngineUnavailable
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
+from ansible_collections.portside.stack.plugins.module_utils._lease import utc
+from ansible_collections.portside.stack.plugins.module_utils._release_store import ReleaseStore
 from ansible_collections.portside.stack.plugins.module_utils._sockets import Listener
+from ansible_collections.portside.stack.plugins.module_utils._step_volumes import lose_steps
 
 _INTERVAL = 0.25
+_ENGINE_INTERVAL = 1.0
 _LOG_LINES = 20
 
-
-class ActivationFailed(StackError):
-    """A service failed; ``details`` is what the task's result says besides the message."""
-
-    def __init__(self, message: str, details: t.Dict[str, t.Any]) -> None:
-        super().__init__(message)
-        self.details = details
+Answer = t.TypeVar("Answer")
 
 
 class StackOnHost:
-    """One stack on one host: reads first, then acts."""
+    """One stack on one host. ``params`` are definition, file, project_directory and wait_timeout (seconds).
+
+    ``began`` tells whether anything on the host may be other than it was, ``reachable`` whether an engine answered.
+    """
 
     def __init__(
         self,
@@ -72,235 +64,227 @@ class StackOnHost:
         listeners: t.Callable[[], t.List[Listener]],
         tell: t.Callable[[str], None],
     ) -> None:
-        self.services = services_of(params["definition"])
-        self.stack: str = params["definition"]["name"]
-        self._params, self._check = params, check_mode
-        self._engine, self._run, self._clock = engine, run, clock
-        self._listeners, self._tell = listeners, tell
-        self._ledger = OneShotLedger(params["project_directory"])
+        self.definition: t.Dict[str, t.Any] = params["definition"]
+        self.services = services_of(self.definition)
+        self.stack: str = self.definition["name"]
+        self.project_directory: str = params["project_directory"]
+        self.check_mode, self.engine, self.run, self.listeners, self.tell = check_mode, engine, run, listeners, tell
+        self.began, self.reachable = False, True
+        self._file, self._timeout, self._clock = params["file"], params["wait_timeout"], clock
+        self._ledger = OneShotLedger(self.project_directory)
+        self._containers: t.List[Container] = []
+        self._changed = False
+        self._diff: t.Optional[t.Dict[str, str]] = None
+        self._actions: t.List[t.Dict[str, str]] = []
+        self._acted: t.Dict[str, Action] = {}
         self._timeline: t.List[t.Dict[str, t.Any]] = []
-        self._read()
+        self._started = 0.0
+        self._waiting = False
 
-    def _read(self) -> None:
-        wanted = self._params["definition"].get("x-portside") or {}
-        networks: t.Dict[str, t.Any] = {}
-        volumes: t.Dict[str, t.Any] = {}
-        self.reachable = True
-        self.containers: t.List[Container] = []
-        images: t.Dict[str, str] = {}
-        try:
-            self.containers = read_containers(self._engine, self.stack, self._clock.time())
-            networks = {network["Name"]: network for network in self._engine.get("/networks")}
-            volumes = {volume["Name"]: volume for volume in self._engine.get("/volumes").get("Volumes") or ()}
-            if self._params["refresh"] and self._params["state"] == "present":
-                images = image_ids(self._engine, (service.image for service in self.services.values()))
-        except EngineUnavailable as error:
-            if not self._check:
-                raise StackError("stack {0}: {1}".format(self.stack, error)) from error
-            self.reachable = False
-        self.missing, self.problems = missing_resources(self.stack, wanted, networks, volumes)
-        # Another stack of the same run may make them before it is this one's turn.
-        if self._params["state"] == "present" and not self._check:
-            self.problems += absent_externals(self.stack, self._params["definition"], networks, volumes)
-        ledger = self._ledger.read()
-        ran = {*ledger, *(container.service for container in self.containers)}
-        self._void = ran & voided(self.services, {one.name for one in self.missing if one.kind == "volume"})
-        ids = {name: network["Id"] for name, network in networks.items()}
-        self.plan: Plan = make_plan(self.services, self.containers, ledger, ids, images, self._void)
+    def look(self) -> Situation:
+        """Read what is there now."""
+        found = Situation(
+            self.definition, self.project_directory, self.engine, self._clock.time(), self.check_mode
+        )
+        self._containers = found.containers
+        self.reachable = found.reachable
+        return found
 
-    # -- pulled ----------------------------------------------------------------------------------------------------
+    def volumes(self) -> t.List[str]:
+        """The stack's own volumes that are on the host."""
+        own = (self.definition.get("x-portside") or {}).get("volumes") or ()
+        there = self.engine.get("/volumes").get("Volumes") or ()
+        return sorted({volume["Name"] for volume in there}.intersection(own))
 
-    def pulled(self) -> t.Dict[str, t.Any]:
-        """Have everything that is needed on the host, or say all that is wrong."""
-        starting = [self.services[name] for name in self.plan.actions]
-        problems = self._document_problems() + self.problems + self._held_ports(starting)
-        users = image_users(self.services.values())
-        before = image_ids(self._engine, (image for image, _platform in users)) if self.reachable else {}
-        wanted = {key: names for key, names in users.items() if self._params["refresh"] or key[0] not in before}
-        if not self._check:
-            problems += pull(self.stack, wanted, self._run, self._tell)
-        if problems:
-            raise StackError("\n".join(problems))
-        references = sorted({image for image, _platform in wanted})
-        if self._check:
-            # Whether a refresh finds something newer only the registry knows.
-            pulled = [reference for reference in references if reference not in before]
-        else:
-            after = image_ids(self._engine, references)
-            pulled = [reference for reference in references if after.get(reference) != before.get(reference)]
-        result = self._result(bool(pulled))
-        result["pulled"] = pulled
-        text = "".join("image {0}: pulled\n".format(reference) for reference in pulled)
-        result["diff"] = {"before": "", "after": text}
-        return result
-
-    def _document_problems(self) -> t.List[str]:
-        argv = [*compose_argv("-", self._params["project_directory"]), "config", "--quiet"]
-        try:
-            code, _out, err = self._run(argv, json.dumps(self._params["definition"], ensure_ascii=False))
-        except StackError:
-            if self._check:
-                return []
-            raise
-        if not code or (self._check and not self.reachable):
-            return []
-        return [
-            "stack {0}: Compose refuses the document: {1}. Remedy: correct the key it names under stacks: {0}.".format(
-                self.stack, last_lines(err)
-            )
-        ]
-
-    def _held_ports(self, starting: t.List[Service]) -> t.List[str]:
-        if not any(service.ports for service in starting):
-            return []
-        running = self._engine.containers(stopped=False) if self.reachable else []
-        return port_problems(self.stack, starting, running, self._listeners())
-
-    # -- present ---------------------------------------------------------------------------------------------------
+    # -- up --------------------------------------------------------------------------------------------------------
 
     def present(self) -> t.Dict[str, t.Any]:
-        """Create what is missing, act on what differs, wait until all of it is up."""
-        if self.problems:
-            raise StackError("\n".join(self.problems))
-        result = self._result(self.plan.changed or bool(self.missing))
-        result["diff"] = self._diff()
-        if self._check:
-            return result
-        if self.plan.actions and not os.path.exists(self._params["file"]):
+        """Create what is missing, act on what differs, wait until all of it is up; in check mode, tell that."""
+        if self.check_mode:
+            found = self.look()
+            _refuse(found.problems)
+            self._note(found.everything())
+        else:
+            self._until_up(Situation.everything)
+        return self.result()
+
+    def start_missing(self, names: t.Iterable[str]) -> None:
+        """Have up what these services depend on, and leave alone whatever of it runs, of any release.
+
+        Raises as an activation does; nothing is brought back then.
+        """
+        wanted = frozenset(names)
+        self._until_up(lambda found: found.needs_of(wanted))
+
+    def _until_up(self, plan: t.Callable[[Situation], Work]) -> None:
+        self._started = self._clock.monotonic()
+
+        def once() -> None:
+            found = self.look()
+            if self._waiting:
+                self.tell("the engine answers again")
+                self._waiting = False
+            # In check mode another stack of the same run may still make the external ones.
+            _refuse(found.problems + found.absent_externals)
+            work = plan(found)
+            self._note(work)
+            self._attempt(work)
+
+        self._patiently(once)
+
+    def _patiently(self, work: t.Callable[[], Answer]) -> Answer:
+        """Do it; where the engine goes away meanwhile, wait for it and do it again, until the time is over."""
+        began = self._clock.monotonic()
+        while True:
+            try:
+                return work()
+            except EngineUnavailable as error:
+                if self._clock.monotonic() - began >= self._timeout:
+                    raise StackError("stack {0}: {1}".format(self.stack, error)) from error
+                if not self._waiting:
+                    self.tell("the engine does not answer; waits for it")
+                self._waiting = True
+                self._clock.sleep(_ENGINE_INTERVAL)
+
+    def _note(self, work: Work) -> None:
+        """Keep what the first look planned for the result, and what a later one added."""
+        self._changed = self._changed or work.changes
+        self._diff = self._diff or work.diff(self._containers)
+        self._actions += [action for action in work.plan.report() if action not in self._actions]
+
+    def _attempt(self, work: Work) -> None:
+        if work.plan.actions and not os.path.exists(self._file):
             raise StackError(
                 "stack {0}: file {1} does not exist. Remedy: write the rendered document there first.".format(
-                    self.stack, self._params["file"]
+                    self.stack, self._file
                 )
             )
-        # Before the volumes exist, so that an interrupted run leaves no record of work that is lost.
-        self._ledger.lose(self._void)
-        for resource in self.missing:
-            self._create(resource)
-        self._converge()
-        result.update(timeline=self._timeline, services=self._states())
-        return result
-
-    def _create(self, resource: Missing) -> None:
+        lifeline = self.engine.lifeline()
+        self.began = True
         try:
-            self._engine.post("/{0}s/create".format(resource.kind), resource.body)
-        except EngineError as error:
-            raise StackError(
-                "stack {0}: {1} {2} could not be created: {3}. Remedy: correct it under stacks: {0}.{1}s.".format(
-                    self.stack, resource.kind, resource.name, error
-                )
-            ) from error
-        self._tell("created {0} {1}".format(resource.kind, resource.name))
+            # Before the volumes exist, so that an interrupted run leaves no record of work that is lost.
+            self._ledger.lose(work.void)
+            made = {resource.name for resource in work.missing if resource.kind == "volume"}
+            lose_steps(ReleaseStore(self.project_directory), made, utc(self._clock.time()))
+            for resource in work.missing:
+                create_resource(self.stack, self.engine, resource)
+                self.tell("created {0} {1}".format(resource.kind, resource.name))
+            self._converge(work)
+        except (EngineUnavailable, Interrupted):
+            raise
+        except StackError as error:
+            # What fails while the engine stops says nothing of the services: it is planned anew from what is there.
+            if lifeline.broken() and self._clock.monotonic() - self._started < self._timeout:
+                raise EngineUnavailable("the Docker engine was restarted") from error
+            raise
+        finally:
+            lifeline.close()
 
-    def _converge(self) -> None:
+    def _converge(self, work: Work) -> None:
+        plan = work.plan
         host = Host(
             self.stack,
-            self._engine,
-            self._run,
+            self.engine,
+            self.run,
             self._clock,
-            self._params["file"],
-            self._params["project_directory"],
+            self._file,
+            self.project_directory,
             self._event,
             self._completed,
-            self.containers,
+            self._containers,
+            work.ignored,
         )
+        machine = Convergence(work.services, plan.actions, self._started, self._timeout)
         try:
-            self._remove(host, self.plan.orphans_first, "is not declared any more")
-            self._remove(host, self.plan.in_the_way, "another service is to have its port")
-            machine = Convergence(self.services, self.plan.actions, host.now(), self._params["wait_timeout"])
+            self._remove(host, plan.orphans_first, "is not declared any more")
+            self._remove(host, plan.in_the_way, "another service is to have its port")
             converge(machine, host, _INTERVAL)
             if not machine.failure:
-                self._remove(host, self.plan.orphans_last, "is not declared any more")
+                self._remove(host, plan.orphans_last, "is not declared any more")
         finally:
             # Waits for what was begun: only then is it known what a failure leaves.
             host.close()
-        if self.plan.changed:
-            self.containers = read_containers(self._engine, self.stack, self._clock.time())
+            touched = machine.touched | {container.service for container in plan.in_the_way}
+            self._acted.update((name, action) for name, action in plan.actions.items() if name in touched)
+        if plan.changed:
+            self._containers = read_containers(self.engine, self.stack, self._clock.time())
         if machine.failure:
-            raise self._failed(machine)
+            raise self._failed(machine, work)
 
     def _remove(self, host: Host, containers: t.List[Container], why: str) -> None:
         for container in containers:
             self._event(Event(0.0, container.service, "remove ({0})".format(why), ""))
         host.remove(containers)
 
-    def _failed(self, machine: Convergence) -> ActivationFailed:
+    def _failed(self, machine: Convergence, work: Work) -> ActivationFailed:
         failure = machine.failure
         container = failure.container
-        logs = self._engine.logs(container.id, _LOG_LINES) if container else []
-        touched = machine.touched | {container.service for container in self.plan.in_the_way}
-        acted = {name: action for name, action in self.plan.actions.items() if name in touched}
-        left = self.plan.actions.keys() - acted.keys()
-        details = self._result(bool(acted or self.missing or self.plan.orphans_first))
-        details.update(
-            actions=[action for action in details["actions"] if action["service"] not in left],
-            timeline=self._timeline,
-            services=self._states(),
-            failure={
-                "service": failure.service,
-                "reason": failure.reason,
-                "logs": logs,
-                "health": container.probe if container else "",
-            },
-        )
-        held = self._held_ports([self.services[failure.service]]) if failure.output else []
-        others = acted_on(acted, failure.service, machine.not_started)
-        return ActivationFailed(failure_text(self.stack, self._params["file"], failure, logs, held, others), details)
+        logs = self.engine.logs(container.id, _LOG_LINES) if container else []
+        blocked = [self.services[failure.service]] if failure.output else []
+        held = held_ports(self.stack, blocked, self.engine, self.listeners)
+        left = work.plan.actions.keys() - self._acted.keys()
+        self._actions = [action for action in self._actions if action["service"] not in left]
+        self._changed = bool(self._acted or work.missing or work.plan.orphans_first)
+        details = self.result()
+        del details["diff"]
+        details["failure"] = {
+            "service": failure.service,
+            "reason": failure.reason,
+            "logs": logs,
+            "health": container.probe if container else "",
+        }
+        others = acted_on(self._acted, failure.service, machine.not_started)
+        story = failure_text(self.stack, failure, logs, held)
+        return ActivationFailed(story, left_text(self._file, failure.service, others), details)
 
     def _completed(self, service: Service, container: Container) -> None:
         self._ledger.record(service.name, service.digest, container.image_id, container.finished)
 
     def _event(self, event: Event) -> None:
         self._timeline.append({"at": event.at, "service": event.service, "state": event.state})
-        self._tell(progress_line(event))
+        self.tell(progress_line(event))
 
-    # -- absent ----------------------------------------------------------------------------------------------------
+    # -- off -------------------------------------------------------------------------------------------------------
 
     def absent(self) -> t.Dict[str, t.Any]:
         """Remove containers and networks. Volumes stay, always."""
-        removed = (
-            remove_stack(self.stack, self.services, self._engine, self._check, self._tell) if self.reachable else []
-        )
-        forgotten = False if self._check else self._ledger.clear()
-        before = "".join("{0}: present\n".format(action["service"]) for action in removed)
-        return {
-            "changed": bool(removed or forgotten),
-            "actions": removed,
-            "timeline": [],
-            "services": {},
-            "pulled": [],
-            "diff": {"before": before, "after": ""},
-        }
+        if not self.check_mode or self.look().reachable:
+            self._actions = self._patiently(
+                lambda: remove_stack(self.stack, self.services, self.engine, self.check_mode, self.tell)
+            )
+        forgotten = False if self.check_mode else self._ledger.clear()
+        self._changed = bool(self._actions or forgotten)
+        before = "".join("{0}: present\n".format(action["service"]) for action in self._actions)
+        return dict(self.result(), services={}, diff={"before": before, "after": ""})
 
     # -- results ---------------------------------------------------------------------------------------------------
 
-    def _result(self, changed: bool) -> t.Dict[str, t.Any]:
+    def result(self) -> t.Dict[str, t.Any]:
+        """What every task returns."""
         return {
-            "changed": changed,
-            "actions": self.plan.report(),
+            "changed": self._changed,
+            "actions": self._actions,
             "timeline": self._timeline,
             "services": self._states(),
             "pulled": [],
+            "diff": self._diff,
         }
 
     def _states(self) -> t.Dict[str, t.Any]:
         states = {}
         ledger = self._ledger.read()
-        done = [
-            name
-            for name, service in self.services.items()
-            if service.oneshot and is_done(service, ledger.get(name), {})
-        ]
         for name, service in self.services.items():
-            own = [container for container in self.containers if container.service == name]
+            own = [container for container in self._containers if container.service == name]
             container = worst(service, own)
+            completed = service.oneshot and is_done(service, ledger.get(name))
             states[name] = {
-                "state": "completed" if name in done else state_of(container),
+                "state": "completed" if completed else state_of(container),
                 "health": container.health if container else None,
                 "containers": sorted(one.id for one in own),
             }
         return states
 
-    def _diff(self) -> t.Dict[str, str]:
-        diff = summary(self.services, self.containers, self.plan)
-        created = "".join("{0} {1}: created\n".format(one.kind, one.name) for one in self.missing)
-        return {"before": diff["before"], "after": created + diff["after"]}
+
+def _refuse(problems: t.List[str]) -> None:
+    if problems:
+        raise StackError("\n".join(problems))

@@ -70,6 +70,15 @@ def _rank(container: Container) -> int:
     return RANKS.index(state) if state in RANKS else len(RANKS)
 
 
+def _needs_behind(services: t.Mapping[str, Service]) -> t.Dict[str, t.FrozenSet[t.Tuple[str, str]]]:
+    """What each service depends on, with the condition, however indirectly; ``services`` come dependencies first."""
+    behind: t.Dict[str, t.FrozenSet[t.Tuple[str, str]]] = {}
+    for name, service in services.items():
+        needs = service.depends_on
+        behind[name] = frozenset(needs.items()).union(*(behind.get(need, frozenset()) for need in needs))
+    return behind
+
+
 def state_of(container: t.Optional[Container]) -> str:
     """A container's health where it has one, else its state."""
     if container is None:
@@ -96,7 +105,9 @@ class Convergence:
         # Since when each service that was acted on has been awaited.
         self.acted = {name: started for name, action in actions.items() if action.adopted}
         self.not_started: t.Set[str] = set()
-        self._done = {name for name, service in services.items() if service.oneshot and name not in actions}
+        idle = {name for name in services if name not in actions or actions[name].action == "remove"}
+        self._done = {name for name in idle if services[name].oneshot}
+        self._behind = _needs_behind(services)
         self._seen: t.Dict[str, t.Optional[Container]] = {}
         self._told: t.Dict[str, str] = {}
         self.completed: t.List[t.Tuple[Service, Container]] = []
@@ -126,11 +137,7 @@ class Convergence:
         """What may be started now."""
         if self.failure:
             return []
-        return [
-            action
-            for name, action in self._todo.items()
-            if all(self._fulfilled(*need) for need in self.services[name].depends_on.items())
-        ]
+        return [action for name, action in self._todo.items() if not self._open_needs(name)]
 
     def launched(self, name: str) -> Event:
         """The work on a service has begun."""
@@ -177,9 +184,20 @@ class Convergence:
     def _wait_of(self, name: str) -> str:
         if name not in self._todo:
             return self._state(name)
-        needs = self.services[name].depends_on.items()
-        open_needs = ["{0} ({1})".format(dep, why[8:]) for dep, why in needs if not self._fulfilled(dep, why)]
-        return "not started, waits for {0}".format(", ".join(open_needs))
+        needs = ["{0} ({1})".format(need, condition[8:]) for need, condition in self._open_needs(name)]
+        return "not started, waits for {0}".format(", ".join(needs))
+
+    def _open_needs(self, name: str) -> t.List[t.Tuple[str, str]]:
+        """What keeps a service from being started: its own dependencies, then those behind them.
+
+        Behind them only what is acted on counts: a pooler stays up while its database is recreated, and nobody may
+        be sent to it meanwhile.
+        """
+        direct = [need for need in self.services[name].depends_on.items() if not self._fulfilled(*need)]
+        if direct:
+            return direct
+        in_work = {*self._todo, *self._launched, *self.acted}
+        return [need for need in sorted(self._behind[name]) if need[0] in in_work and not self._fulfilled(*need)]
 
     def _event(self, name: str, state: str) -> Event:
         before = self._told.get(name, "")
@@ -214,12 +232,14 @@ class Convergence:
     def _fulfilled(self, name: str, condition: str) -> bool:
         if name not in self.services:
             return True
+        if name in self._todo or name in self._launched:
+            return False
         if name in self._done:
             return True
-        if name in self._todo or name in self._launched or condition == "service_completed_successfully":
-            return False
         container = self._seen.get(name)
-        if container is None or container.state != "running":
+        if container is None:
+            return self.services[name].scale == 0
+        if container.state != "running" or condition == "service_completed_successfully":
             return False
         return condition == "service_started" or container.health == "healthy"
 
@@ -249,7 +269,7 @@ class Convergence:
     def _check_conditions(self) -> None:
         """Fail where a service waits for a health nobody measures."""
         for name in self._todo:
-            for need, condition in self.services[name].depends_on.items():
+            for need, condition in self._open_needs(name):
                 container = self._seen.get(need)
                 if need in self._todo or need in self._launched or container is None:
                     continue

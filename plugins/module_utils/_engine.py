@@ -71,6 +71,27 @@ def demultiplex(data: bytes) -> str:
     return b"".join(out).decode("utf-8", "replace")
 
 
+class Lifeline:
+    """A connection that is kept open: it breaks when the engine's process ends, even if another answers a moment later."""
+
+    def __init__(self, connection: http.client.HTTPConnection) -> None:
+        self._connection = connection
+
+    def broken(self) -> bool:
+        try:
+            # Nothing is asked on it, so nothing comes but its end.
+            self._connection.sock.setblocking(False)
+            self._connection.sock.recv(1)
+        except BlockingIOError:
+            return False
+        except (OSError, AttributeError):
+            return True
+        return True
+
+    def close(self) -> None:
+        self._connection.close()
+
+
 class EngineClient:
     """One request, one connection: so it can be used from several threads."""
 
@@ -89,6 +110,17 @@ class EngineClient:
     def api_version(self) -> str:
         about = self.about()
         return negotiate(about.get("MinAPIVersion") or about["ApiVersion"], about["ApiVersion"])
+
+    def lifeline(self) -> Lifeline:
+        """What tells later whether the engine was restarted since; to be closed."""
+        connection = _UnixConnection(self._path, self._timeout)
+        try:
+            connection.request("GET", "/_ping")
+            connection.getresponse().read()
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            raise self._unavailable(error) from error
+        return Lifeline(connection)
 
     def get(self, path: str, **query: t.Any) -> t.Any:
         return json.loads(self._call("GET", path, query))
@@ -131,7 +163,8 @@ class EngineClient:
             self.post("/containers/{0}/stop".format(container), timeout=3600)
             self.delete("/containers/{0}".format(container), force=1)
         except EngineError as error:
-            if error.status != 404:
+            # It is gone, or somebody is removing it at this moment.
+            if error.status not in (404, 409):
                 raise
 
     def logs(self, container: str, lines: int) -> t.List[str]:
@@ -164,21 +197,24 @@ class EngineClient:
             connection.request(method, target, data, headers)
             response = connection.getresponse()
             answer = response.read()
-        except PermissionError as error:
-            raise EngineUnavailable(
-                "the Docker engine's socket {0} may not be opened: {1}. "
-                "Remedy: run the task with become: true.".format(self._path, error.strerror)
-            ) from error
         except (OSError, http.client.HTTPException) as error:
-            raise EngineUnavailable(
-                "no Docker engine answers on {0}: {1}. Remedy: install it with the role docker, or start it "
-                "(systemctl start docker) and see its log (journalctl -u docker).".format(self._path, error)
-            ) from error
+            raise self._unavailable(error) from error
         finally:
             connection.close()
         if response.status >= 400:
             raise EngineError(response.status, "the Docker engine refused {0}: {1}".format(method, _reason(answer)))
         return answer
+
+    def _unavailable(self, error: Exception) -> EngineUnavailable:
+        if isinstance(error, PermissionError):
+            return EngineUnavailable(
+                "the Docker engine's socket {0} may not be opened: {1}. "
+                "Remedy: run the task with become: true.".format(self._path, error.strerror)
+            )
+        return EngineUnavailable(
+            "no Docker engine answers on {0}: {1}. Remedy: install it with the role docker, or start it "
+            "(systemctl start docker) and see its log (journalctl -u docker).".format(self._path, error)
+        )
 
 
 def _reason(answer: bytes) -> str:

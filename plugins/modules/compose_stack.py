@@ -17,6 +17,7 @@ description:
   - Starts a service as soon as its dependencies fulfil their conditions, and waits until every service is up and
     healthy. A service that fails ends the task at once, with its last log lines and its last health output.
   - Creates the networks and volumes of the stack. It never alters them, and never deletes a volume.
+  - An activation may bring the previous release back when it fails (O(restore)), whether or not anybody still watches.
 extends_documentation_fragment:
   - portside.stack.attributes
 attributes:
@@ -31,17 +32,23 @@ options:
   definition:
     description:
       - The document as the filter P(portside.stack.compose_document#filter) renders it, in which each service carries
-        its digest as the label C(portside.digest).
+        its digest as the label C(portside.digest). Either this or O(release) is required.
       - A service with C(restart) V("no") is a one-shot. It is run until it exits, once per digest; what completed is
-        recorded in C(oneshots.json) in O(project_directory), so that its container may be pruned. It runs again when a
-        volume is new that it or one of its dependencies mounts, since a new database is empty.
+        recorded in C(oneshots.json) in O(project_directory), so that its container may be pruned and a rollback does
+        not run it again. It runs again when a volume is new that it or one of its dependencies mounts, since a new
+        database is empty.
+      - With O(state=pulled), the images in it are not pinned yet.
     type: dict
-    required: true
   file:
     description:
       - Path of the Compose file with the same content on the host. It is what C(docker compose) is given.
-      - Required, and must exist, to act with O(state=present).
+      - Required with O(state=present) unless O(release) is given, and must exist to act.
     type: path
+  release:
+    description:
+      - ID of a release in C(releases) in O(project_directory). Its record says what O(definition) and O(file) are.
+      - In check mode O(definition) may be given as well, and counts when there is no such release yet.
+    type: str
   project_directory:
     description: Compose's project directory, the same for all releases of the stack.
     type: path
@@ -49,50 +56,75 @@ options:
   state:
     description:
       - V(pulled) makes sure that everything a later V(present) needs is there, and touches no container, network or
-        volume. Compose has to accept the document, no published port of a service that is to be started may be held
-        by another process or a foreign container, and images are pulled. All problems are told at once.
+        volume. Compose has to accept the document, no published port may be held by another process or a foreign
+        container, and images are pulled and pinned, and have to be made for this host. All problems are told at once.
       - V(present) has networks, volumes and services be as declared, removes containers of services that are not
         declared any more, and waits until all is well. It pulls nothing.
       - V(absent) removes the stack's containers and networks. Its volumes stay.
     type: str
     choices: [pulled, present, absent]
     default: present
-  wait_timeout:
-    description: Seconds until every service has to be up.
-    type: int
-    default: 300
-  refresh:
+  restore:
     description:
-      - With O(state=pulled), pull all images, not only those that are missing on the host.
-      - With O(state=present), also recreate services whose image reference now names another image on the host.
+      - With O(state=present) and O(release), when the activation fails or is interrupted once it has begun, activate
+        the release again that C(current) in O(project_directory) names, with O(wait_timeout) once more. Where there is
+        none, since it is the first, have nothing of it run. The task fails in any case.
     type: bool
     default: false
+  wait_timeout:
+    description: Seconds until every service has to be up. An engine that is restarted meanwhile is waited for.
+    type: int
+    default: 300
+  pull_timeout:
+    description: Seconds after which pulling an image has failed.
+    type: int
+    default: 900
+  images:
+    description:
+      - With O(state=pulled), the pins to use as they are, by image reference, as for images that were built, or of a
+        release that is promoted from another host.
+    type: dict
+    default: {}
+  refresh:
+    description:
+      - With O(state=pulled), ask the registry what each tag means now. Otherwise a reference keeps the pin that it has
+        in the current release.
+    type: bool
+    default: false
+  lock:
+    description:
+      - The token that M(portside.stack.deploy_lock) returned. Without it, the task is refused while a run has the lock.
+    type: str
+    default: ""
 notes:
   - On failure the container's last log lines are part of the error. They are what the service itself wrote.
   - While it works, its progress is shown as it goes, one line for each change of a service's state.
-  - The processor architecture of an image is not looked at.
+  - A signal ends an activation as a failure does, once what it has begun is at its end. While the previous release is
+    brought back, signals are not heeded.
 seealso:
+  - module: portside.stack.deploy_lock
   - module: portside.stack.engine_info
 """
 
 EXAMPLES = r"""
 - name: Have everything on the host before anything is touched
   portside.stack.compose_stack:
-    definition: "{{ release.definition }}"
+    definition: "{{ stack | portside.stack.compose_document }}"
     project_directory: /opt/stacks/selflink
     state: pulled
+  register: preflight  # preflight.images are the pins for the release
 
-- name: Bring the stack up and wait until it is healthy
+- name: Bring a release up and wait until it is healthy, or go back to the one before
   portside.stack.compose_stack:
-    definition: "{{ release.definition }}"
-    file: /opt/stacks/selflink/releases/0123456789abcdef/compose.yaml
+    release: 0123456789abcdef
     project_directory: /opt/stacks/selflink
     wait_timeout: 120
+    restore: true
 """
 
 RETURN = r"""
 actions:
-  description: What was done, or with check mode and O(state=pulled) what would be, dependencies first.
+  description: What was done, or in check mode would be, dependencies first. Empty with O(state=pulled).
   returned: always
   type: list
   elements: dict
@@ -137,6 +169,25 @@ pulled:
   returned: always
   type: list
   elements: str
+images:
+  description: The pin of each image reference. In check mode, one that only the registry could tell is left out.
+  returned: with O(state=pulled)
+  type: dict
+  sample: {"nginx:1.26": "nginx:1.26@sha256:0123…"}
+current:
+  description: ID of the current release, empty before the first.
+  returned: with O(state=pulled)
+  type: str
+release:
+  description: ID of the release that was activated.
+  returned: when O(release) is given
+  type: str
+restored:
+  description:
+    - After a failure, ID of the release that was activated again, empty when nothing of the stack runs any more.
+    - Null when the stack was left as the failure left it.
+  returned: with O(state=present), on failure
+  type: str
 progress:
   description: The progress as it was shown.
   returned: when anything was done
@@ -168,89 +219,123 @@ import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.portside.stack.plugins.module_utils._compose_cli import Run, environment
-from ansible_collections.portside.stack.plugins.module_utils._compose_stack import ActivationFailed, StackOnHost
+from ansible_collections.portside.stack.plugins.module_utils._commands import detached
+from ansible_collections.portside.stack.plugins.module_utils._compose_cli import Interruptible, Run
+from ansible_collections.portside.stack.plugins.module_utils._compose_images import limit
+from ansible_collections.portside.stack.plugins.module_utils._compose_model import services_of
+from ansible_collections.portside.stack.plugins.module_utils._compose_pulled import pulled
+from ansible_collections.portside.stack.plugins.module_utils._compose_report import ActivationFailed, error_text
+from ansible_collections.portside.stack.plugins.module_utils._compose_restore import present_or_restored
+from ansible_collections.portside.stack.plugins.module_utils._compose_source import Source, source_of
+from ansible_collections.portside.stack.plugins.module_utils._compose_stack import StackOnHost
 from ansible_collections.portside.stack.plugins.module_utils._engine import SOCKET, EngineClient
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
+from ansible_collections.portside.stack.plugins.module_utils._lease import StackLock
 from ansible_collections.portside.stack.plugins.module_utils._progress import Progress
+from ansible_collections.portside.stack.plugins.module_utils._release_store import ReleaseStore
 from ansible_collections.portside.stack.plugins.module_utils._sockets import listeners
 
+STAGES = {"pulled": "images", "present": "activate", "absent": "remove"}
 
-def runner(module: AnsibleModule) -> Run:
-    """What runs commands: each in a session of its own, so that an interrupt lets it come to its end."""
-    clean = environment(os.environ, SOCKET)
-    os.environ.clear()
-    os.environ.update(clean)
 
-    def run(argv: t.List[str], data: t.Optional[str]) -> t.Tuple[int, str, str]:
-        program = module.get_bin_path(argv[0])
-        if not program:
-            raise StackError(
-                "there is no program {0} on the host. Remedy: install Docker with its Compose plugin, "
-                "for example with the role portside.stack.docker.".format(argv[0])
+class Task:
+    """One task on one stack."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        self.module, self.params = module, module.params
+        self.store = ReleaseStore(self.params["project_directory"])
+        self.source = source_of(self.params, self.store, module.check_mode)
+        self.name = str(self.source.definition.get("name"))
+
+    def stack(self, source: Source, run: Run, clock: t.Any, tell: t.Callable[[str], None]) -> StackOnHost:
+        options = dict(self.params, definition=source.definition, file=source.file)
+        return StackOnHost(options, self.module.check_mode, EngineClient(), run, clock, listeners, tell)
+
+    def result(self, tell: t.Callable[[str], None]) -> t.Dict[str, t.Any]:
+        run = detached(self.module, os.environ, SOCKET)
+        watched = Interruptible(self.name, time, run)
+        if not self.module.check_mode:
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, lambda came, _frame: watched.interrupt(signal.Signals(came).name))
+        stack = self.stack(self.source, watched.run, watched, tell)
+        if self.params["state"] == "pulled":
+            given, refresh = self.params["images"], self.params["refresh"]
+            timeout, machine = self.params["pull_timeout"], os.uname().machine
+            # Going back to a release is the way out when the current one is damaged.
+            result = pulled(stack, watched, given, refresh, timeout, machine, way_back=not self.params["release"])
+        elif self.params["state"] == "absent":
+            result = stack.absent()
+        elif self.params["restore"] and not self.module.check_mode:
+            result = present_or_restored(
+                stack, self.source, self.store, lambda source: self.stack(source, run, time, tell)
             )
-        return module.run_command(["setsid", "--wait", program, *argv[1:]], data=data or "", errors="replace")
+        else:
+            result = stack.present()
+        if not stack.reachable and self.module.get_bin_path("docker"):
+            self.module.warn(
+                "stack {0}: the Docker engine on this host does not answer, so what runs and is stored here is not "
+                "known: the plan reads as if there were nothing.".format(self.name)
+            )
+        return result
 
-    return run
+    def limit(self) -> int:
+        """The seconds that the real work takes at most."""
+        if self.params["state"] == "pulled":
+            return limit(services_of(self.source.definition).values(), self.params["pull_timeout"])
+        return self.params["wait_timeout"] * (2 if self.params["restore"] else 1)
+
+    def locked_result(self, lines: t.List[str]) -> t.Dict[str, t.Any]:
+        """The result of real work: nobody else does any meanwhile, and everybody may watch."""
+        lock = StackLock(self.name, time.time)
+        with lock.work(self.params["lock"], STAGES[self.params["state"]], self.limit()):
+            progress = Progress(self.name)
+            progress.lines = lines
+            try:
+                return self.result(progress.tell)
+            finally:
+                progress.close()
 
 
-def interrupted(number: int, _frame: t.Any) -> None:
-    """Signal handler: end what has begun, begin nothing more."""
-    raise StackError(
-        "interrupted by {0}. What had begun was brought to its end; "
-        "the next run takes up from there.".format(signal.Signals(number).name)
-    )
-
-
-def act(module: AnsibleModule, tell: t.Callable[[str], None]) -> t.Dict[str, t.Any]:
-    stack = StackOnHost(module.params, module.check_mode, EngineClient(), runner(module), time, listeners, tell)
-    if not stack.reachable and module.get_bin_path("docker"):
-        module.warn(
-            "stack {0}: the Docker engine on this host does not answer, so what runs and is stored here is not known: "
-            "the plan reads as if there were nothing.".format(stack.stack)
-        )
-    return getattr(stack, module.params["state"])()
+def failed(module: AnsibleModule, stack: str, error: Exception, lines: t.List[str]) -> None:
+    details = {"progress": lines}
+    if module.params["state"] == "present":
+        details["restored"] = None
+    if isinstance(error, ActivationFailed):
+        details.update(error.details)
+    module.fail_json(msg=error_text(stack, error), **details)
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "definition": {"type": "dict", "required": True},
+            "definition": {"type": "dict"},
             "file": {"type": "path"},
+            "release": {"type": "str"},
             "project_directory": {"type": "path", "required": True},
-            "state": {"type": "str", "choices": ["pulled", "present", "absent"], "default": "present"},
+            "state": {"type": "str", "choices": list(STAGES), "default": "present"},
+            "restore": {"type": "bool", "default": False},
             "wait_timeout": {"type": "int", "default": 300},
+            "pull_timeout": {"type": "int", "default": 900},
+            "images": {"type": "dict", "default": {}},
             "refresh": {"type": "bool", "default": False},
+            "lock": {"type": "str", "default": "", "no_log": False},
         },
-        required_if=[("state", "present", ["file"])],
+        required_one_of=[("definition", "release")],
+        required_if=[("state", "present", ("file", "release"), True), ("restore", True, ("release",))],
         supports_check_mode=True,
     )
     lines: t.List[str] = []
+    name = os.path.basename(module.params["project_directory"])
     try:
-        if module.check_mode:
-            result = act(module, lines.append)
-        else:
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                signal.signal(number, interrupted)
-            progress = Progress(str(module.params["definition"].get("name")))
-            lines = progress.lines
-            try:
-                result = act(module, progress.tell)
-            finally:
-                progress.close()
-    except ActivationFailed as error:
-        module.fail_json(msg=str(error), progress=lines, **error.details)
-    except StackError as error:
-        module.fail_json(msg=str(error), progress=lines)
-    except OSError as error:
-        module.fail_json(
-            msg="stack {0}: {1}: {2}. Remedy: mend that on the host, then run again.".format(
-                module.params["definition"].get("name"), error.filename or "a file of the stack", error.strerror
-            ),
-            progress=lines,
-        )
+        task = Task(module)
+        name = task.name
+        result = task.result(lines.append) if module.check_mode else task.locked_result(lines)
+    except (StackError, OSError) as error:
+        failed(module, name, error, lines)
     if lines:
         result["progress"] = lines
+    if module.params["release"]:
+        result["release"] = module.params["release"]
     module.exit_json(**result)
 
 

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import json
+import socket
 import socketserver
 import struct
 import threading
@@ -23,6 +25,8 @@ class FakeEngine(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         self.containers, self.networks, self.volumes, self.images = {}, {}, {}, {}
         self.api = ("1.24", "1.45")
         self.logs = b""
+        # How many more requests are not answered, as by an engine that is just being started.
+        self.away, self.connections = 0, set()
         super().__init__(self.path, Handler)
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
@@ -32,6 +36,13 @@ class FakeEngine(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     def __exit__(self, *_error):
         self.shutdown()
         self.server_close()
+
+    def restart(self, unanswered=0):
+        """End all connections, as the end of the engine's process does."""
+        self.away = unanswered
+        for connection in list(self.connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def add(self, service, digest, project="demo", state="running", image="example/app:1", **keys):
         """A container as Compose makes it."""
@@ -66,6 +77,16 @@ class FakeEngine(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def setup(self):
+        super().setup()
+        self.server.connections.add(self.connection)
+
+    def finish(self):
+        self.server.connections.discard(self.connection)
+        super().finish()
+
     def address_string(self):
         return "unix"
 
@@ -87,14 +108,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
         parts = [urllib.parse.unquote(part) for part in url.path.split("/") if part]
         version = parts.pop(0) if parts[0][:2] == "v1" else ""
         engine = self.server
+        if engine.away:
+            engine.away -= 1
+            self.close_connection = True
+            return
         engine.requests.append("{0} {1} {2}".format(self.command, version, "/".join(parts)))
         method = getattr(self, "{0}_{1}".format(self.command.lower(), parts[0]))
         method(engine, parts[1:], query, json.loads(body) if body else None)
 
     do_GET = do_POST = do_DELETE = handle_request
 
+    def get__ping(self, *_):
+        self.answer(200, b"OK")
+
     def get_version(self, engine, *_):
-        self.answer(200, {"Version": "26.1.5", "MinAPIVersion": engine.api[0], "ApiVersion": engine.api[1]})
+        self.answer(200, {"Version": "26.1.5", "MinAPIVersion": engine.api[0], "ApiVersion": engine.api[1], "Arch": "amd64"})
 
     def get_info(self, *_):
         self.answer(200, {"Architecture": "aarch64", "NCPU": 2, "MemTotal": 4096, "ContainersRunning": 3})
@@ -157,6 +185,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def get_images(self, engine, parts, _query, _body):
         reference = "/".join(parts[:-1])
         if reference in engine.images:
-            self.answer(200, {"Id": engine.images[reference]})
+            found = engine.images[reference]
+            self.answer(200, found if isinstance(found, dict) else {"Id": found})
         else:
             self.answer(404, {"message": "No such image"})
+
+    def post_images(self, engine, parts, query, _body):
+        engine.images["{0[repo]}:{0[tag]}".format(query)] = parts[0]
+        self.answer(201, b"")

@@ -24,9 +24,9 @@ def document(**services):
     return {"name": "demo", "services": body, "volumes": {"data": {"name": "demo_data", "external": True}}}
 
 
-def plan(services, containers=(), ledger=None, networks=None, images=None, void=()):
+def plan(services, containers=(), ledger=None, networks=None, void=(), changes=lambda _name, _digest: ""):
     found = services_of(document(**services))
-    return make_plan(found, containers, ledger or {}, networks or {}, images or {}, void)
+    return make_plan(found, containers, ledger or {}, networks or {}, void, changes)
 
 
 def steps(made):
@@ -58,6 +58,27 @@ def test_a_changed_dependency_leaves_an_unchanged_dependant_alone():
 def test_a_changed_image_is_the_reason():
     made = plan({"api": {}}, [up("api", digest="old", image="example/app:0")])
     assert made.actions["api"].reason == "image example/app:0 -> example/app:1"
+
+
+def test_what_is_known_to_have_changed_is_the_reason():
+    asked = []
+
+    def changes(name, digest):
+        asked.append((name, digest))
+        return "config edge.conf changed" if digest == "old" else ""
+
+    made = plan({"api": {}, "migrate": ONESHOT}, [up("api", digest="old"), up("migrate", digest="old")], changes=changes)
+    assert {action.reason for action in made.actions.values()} == {"config edge.conf changed"}
+    # A container that nobody knows how it was made, as after an interrupted deploy.
+    made = plan({"api": {}}, [up("api", digest="older")], changes=changes)
+    assert made.actions["api"].reason == "its definition changed"
+    assert ("migrate", "old") in asked
+
+
+def test_the_reason_of_a_one_shot_whose_container_was_pruned_comes_from_the_ledger():
+    ledger = {"migrate": {"done": {"old": {}}}}
+    made = plan({"migrate": ONESHOT}, ledger=ledger, changes=lambda _name, digest: "image moved" if digest == "old" else "")
+    assert made.actions["migrate"].reason == "image moved"
 
 
 def test_a_container_without_our_digest_is_recreated():
@@ -99,13 +120,6 @@ def test_a_replaced_network_means_recreation():
     assert made.actions["api"].reason == "network demo_default was replaced"
 
 
-def test_an_image_is_followed_only_when_told_so():
-    container = up("api", image_id="sha256:1")
-    assert not plan({"api": {}}, [container]).changed
-    assert steps(plan({"api": {}}, [container], images={"example/app:1": "sha256:2"})) == [("api", "recreate")]
-    assert not plan({"api": {}}, [container], images={"example/app:1": "sha256:1"}).changed
-
-
 @pytest.mark.parametrize("key", ["network_mode", "ipc", "pid"])
 def test_who_shares_a_namespace_is_recreated_with_its_owner(key):
     services = {"side": {key: "service:api"}, "api": {}}
@@ -126,8 +140,8 @@ def test_a_container_that_is_off_its_network_is_made_anew():
     services = {"api": {"networks": ["back"]}}
     made = services_of({**document(**services), "networks": {"back": {"name": "demo_back", "external": True}}})
     on = up("api", networks=(("demo_back", "1"),))
-    assert not make_plan(made, [on], {}, {"demo_back": "1"}, {}).changed
-    off = make_plan(made, [up("api")], {}, {"demo_back": "1"}, {})
+    assert not make_plan(made, [on], {}, {"demo_back": "1"}).changed
+    off = make_plan(made, [up("api")], {}, {"demo_back": "1"})
     assert off.actions["api"] == ("api", "recreate", "is not on network demo_back", False, ())
 
 
@@ -142,27 +156,29 @@ def test_services_that_swap_their_ports_make_room_first():
 
 
 ONESHOT = {"restart": "no"}
-DONE = {"migrate": {"digest": "migrate", "exit_code": 0, "finished": "x"}}
+DONE = {"migrate": {"done": {"migrate": {"exit_code": 0, "finished": "x"}}}}
 
 
 def test_a_recorded_one_shot_needs_no_container():
     assert not plan({"migrate": ONESHOT}, ledger=DONE).changed
 
 
-@pytest.mark.parametrize(
-    "entry",
-    [{"digest": "old", "exit_code": 0}, {"digest": "migrate", "exit_code": 1}, {}],
-)
-def test_a_one_shot_of_another_digest_or_that_failed_runs(entry):
+@pytest.mark.parametrize("entry", [{"done": {"old": {}}}, {"done": {}}, {}])
+def test_a_one_shot_that_never_completed_with_this_digest_runs(entry):
     assert steps(plan({"migrate": ONESHOT}, ledger={"migrate": entry})) == [("migrate", "run")]
 
 
-def test_a_refresh_that_pulled_a_newer_image_runs_its_one_shot_again():
-    services = {"migrate": {**ONESHOT, "image": "app:1"}}
-    ledger = {"migrate": {**DONE["migrate"], "image": "sha256:old"}}
-    assert steps(plan(services, ledger=ledger, images={"app:1": "sha256:new"})) == [("migrate", "run")]
-    assert not plan(services, ledger=ledger, images={"app:1": "sha256:old"}).changed
-    assert not plan(services, ledger=ledger).changed
+def test_a_one_shot_that_completed_before_a_later_one_is_not_run_again_by_a_rollback():
+    ledger = {"migrate": {"done": {"migrate": {}, "newer": {}}}}
+    left = up("migrate", digest="newer", state="exited", exit_code=0)
+    assert not plan({"migrate": ONESHOT}, [left], ledger=ledger).changed
+
+
+def test_a_one_shot_of_another_release_that_still_runs_is_ended():
+    newer = up("migrate", digest="newer")
+    made = plan({"migrate": ONESHOT}, [newer, up("migrate")], ledger=DONE)
+    assert steps(made) == [("migrate", "remove")]
+    assert made.actions["migrate"].surplus == (newer,)
 
 
 def test_a_one_shot_whose_work_is_lost_runs_again_whatever_is_left_of_it():
@@ -238,13 +254,20 @@ def test_overlap(one, other, expected):
     assert overlap(one, other) is overlap(other, one) is expected
 
 
-def test_the_summary_has_only_what_differs():
-    services = services_of(document(api={}, db={"scale": 2}))
-    containers = [up("api", digest="old"), up("db", id="1"), up("db", id="2", number=2), up("gone", state="exited")]
-    made = make_plan(services, containers, {}, {}, {})
-    assert summary(services, containers, made) == {
-        "before": "api: running, image example/app:1, digest old\ngone: exited (0), image example/app:1, digest gone\n",
-        "after": "api: running, image example/app:1, digest api\n",
+def test_the_summary_has_a_line_for_each_service_that_differs_with_the_reason():
+    services = services_of(document(api={"scale": 2}, db={}, new={}))
+    containers = [
+        up("api", digest="old", image="example/app:0"),
+        up("api", id="2", number=2, digest="old", image="example/app:0", state="exited"),
+        up("db"),
+        up("gone", state="exited"),
+    ]
+    assert summary(containers, make_plan(services, containers, {}, {})) == {
+        "before": "api: running, image example/app:0; exited (0), image example/app:0\n"
+        "gone: exited (0), image example/app:1\n",
+        "after": "api: recreated (image example/app:0 -> example/app:1)\n"
+        "gone: removed (is not declared any more)\n"
+        "new: created (has no container)\n",
     }
 
 

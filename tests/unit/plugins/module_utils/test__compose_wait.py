@@ -53,8 +53,8 @@ PLAIN = Fate()
 class World:
     """A host where services fare as their fate says; time passes only by sleeping."""
 
-    def __init__(self, services, fates, present=()):
-        self.services, self.fates = services, fates
+    def __init__(self, services, fates, present=(), acting=()):
+        self.services, self.fates, self.acting = services, fates, acting
         self.time = 0.0
         self.started = dict.fromkeys(present, -1000.0)
         self.working = {}
@@ -88,8 +88,16 @@ class World:
     def completed(self, one, container):
         self.recorded.append((one.name, container.finished))
 
-    def check_conditions(self, name):
+    def needs(self, name, direct=True):
+        """What is to hold when a service is launched: its own conditions, and those behind whatever is acted on."""
         for need, condition in self.services[name].depends_on.items():
+            if direct or need in self.acting:
+                yield need, condition
+            if need in self.services:
+                yield from self.needs(need, direct=False)
+
+    def check_conditions(self, name):
+        for need, condition in self.needs(name):
             one_shot = need in self.services and self.services[need].oneshot
             if need not in self.services or (one_shot and need not in [name for _at, name in self.launches]):
                 continue  # given, or completed in an earlier run
@@ -105,7 +113,7 @@ def go(services, fates, present=(), actions=None, timeout=60):
     services = {one.name: one for one in services}
     if actions is None:
         actions = {name: Action(name, "create", "has no container") for name in services if name not in present}
-    world = World(services, fates, present)
+    world = World(services, fates, present, actions)
     machine = Convergence(services, actions, 0.0, timeout)
     converge(machine, world, 0.25)
     return machine, world
@@ -142,6 +150,58 @@ def test_a_dependant_waits_for_the_new_container_not_for_the_old():
     actions = {name: Action(name, "recreate", "x") for name in ("db", "api")}
     _machine, world = go(services, {"db": healthy(2.0, work=5.0), "api": healthy()}, ["db", "api"], actions)
     assert world.launches == [(0.0, "db"), (7.0, "api")]
+
+
+def behind_a_pooler(db, pooler=PLAIN, condition=HEALTHY):
+    """A database that gets a new container, behind a pooler that stays, and a migration that goes through the pooler."""
+    services = [service("db"), service("pool", db=condition), service("migrate", oneshot=True, pool=STARTED)]
+    actions = {"db": Action("db", "recreate", "x"), "migrate": Action("migrate", "run", "x")}
+    fates = {"db": db, "pool": pooler, "migrate": runs()}
+    return go(services, fates, ["db", "pool"], actions, timeout=20)
+
+
+def test_nobody_is_sent_to_what_still_waits_for_its_own_dependency():
+    machine, world = behind_a_pooler(healthy(4.0, work=2.0))
+    assert machine.done
+    assert world.launches == [(0.0, "db"), (6.0, "migrate")]
+
+
+def test_the_deadline_names_what_is_behind_a_dependency():
+    machine, _world = behind_a_pooler(healthy(EVER))
+    assert machine.failure.reason.endswith("nor were migrate (not started, waits for db (healthy))")
+
+
+def test_what_loses_its_healthcheck_behind_a_dependency_is_told_at_once():
+    machine, world = behind_a_pooler(PLAIN)
+    assert machine.failure.reason == "waits for db to be healthy, but db has no healthcheck"
+    assert world.time < 2
+
+
+def test_what_is_unwell_behind_a_dependency_and_not_acted_on_holds_nothing_up():
+    services = [service("db"), service("pool", db=HEALTHY), service("api", pool=STARTED)]
+    fates = {"db": Fate((1005.0, {"health": "starting"}), (EVER, {"health": "healthy"})), "pool": PLAIN, "api": PLAIN}
+    machine, world = go(services, fates, ["db", "pool"], {"api": Action("api", "recreate", "x")})
+    assert machine.done
+    assert world.launches == [(0.0, "api")]
+
+
+def test_what_is_scaled_to_nothing_behind_a_dependency_holds_nothing_up():
+    services = [service("db", scale=0), service("pool", db=STARTED), service("api", pool=STARTED, db=STARTED)]
+    actions = {"db": Action("db", "remove", "x"), "api": Action("api", "create", "x")}
+    fates = {"db": Fate(count=0), "pool": PLAIN, "api": PLAIN}
+    machine, world = go(services, fates, ["pool"], actions)
+    assert machine.done
+    assert [name for _at, name in world.launches] == ["db", "api"]
+
+
+def test_a_one_shot_of_another_release_is_ended_and_counts_as_completed():
+    services = [service("migrate", oneshot=True), service("api", migrate=COMPLETED)]
+    actions = {"migrate": Action("migrate", "remove", "x"), "api": Action("api", "recreate", "x")}
+    fates = {"migrate": Fate(count=0, work=3.0), "api": healthy()}
+    machine, world = go(services, fates, ["migrate", "api"], actions)
+    assert machine.done
+    assert world.recorded == []
+    assert world.launches == [(0.0, "migrate"), (3.0, "api")]
 
 
 def test_a_recorded_one_shot_fulfils_its_condition():

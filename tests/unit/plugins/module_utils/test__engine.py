@@ -16,7 +16,7 @@ from ansible_collections.portside.stack.plugins.module_utils._engine import (
     engine_facts,
     negotiate,
 )
-from fake_engine import FakeEngine
+from fake_engine import FakeEngine, Handler
 
 
 @pytest.fixture
@@ -141,3 +141,26 @@ def test_facts_of_an_engine(engine):
     assert facts["running"] is True
     assert (facts["engine_version"], facts["api_version"]) == ("26.1.5", "1.45")
     assert (facts["architecture"], facts["memory"], facts["containers_running"]) == ("aarch64", 4096, 3)
+
+
+def test_a_lifeline_breaks_with_the_engine_and_not_before(engine):
+    client = EngineClient(engine.path)
+    lifeline = client.lifeline()
+    client.get("/info")
+    assert not lifeline.broken()
+    engine.restart()
+    client.get("/info")
+    assert lifeline.broken()
+    lifeline.close()
+
+
+def test_there_is_no_lifeline_without_an_engine(tmp_path):
+    with pytest.raises(EngineUnavailable):
+        EngineClient(str(tmp_path / "nowhere.sock")).lifeline()
+
+
+def test_a_container_that_somebody_else_is_removing_counts_as_removed(engine, monkeypatch):
+    identifier = engine.add("api", "d")
+    conflict = {"message": "removal of container is already in progress"}
+    monkeypatch.setattr(Handler, "delete_containers", lambda handler, *_arguments: handler.answer(409, conflict))
+    EngineClient(engine.path).remove_container(identifier)

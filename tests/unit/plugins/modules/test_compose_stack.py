@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import json
+import pathlib
+import signal
 import time
 
 import pytest
-from ansible_collections.portside.stack.plugins.module_utils import _progress
+from ansible_collections.portside.stack.plugins.module_utils import _lease, _progress
 from ansible_collections.portside.stack.plugins.modules import compose_stack
 from fake_engine import FakeEngine
 from module_runner import run_module
@@ -18,18 +20,28 @@ class Host:
 
     def __init__(self, engine, directory):
         self.engine, self.directory = engine, directory
-        self.commands, self.fates, self.digests = [], {}, {}
+        self.commands, self.fates = [], {}
         self.pull, self.config = (0, "", ""), (0, "", "")
+        # At which command a signal comes; how they are handled.
+        self.signals, self.handlers = [], {}
 
     def run(self, argv, _data):
         self.commands.append(argv)
-        if argv[1] == "pull":
+        if self.signals and len(self.commands) == self.signals[0]:
+            self.handlers[signal.SIGTERM](signal.SIGTERM, None)
+        if "pull" in argv and "docker" in argv[:4]:
             if not self.pull[0]:
-                self.engine.images[argv[-1]] = "sha256:new"
+                self.engine.images.update({argv[-1]: "sha256:new", "sha256:new": "sha256:new"})
             return self.pull
         if "config" in argv:
             return self.config
-        name, fate = argv[-1], dict(self.fates.get(argv[-1], {}))
+        name = argv[-1]
+        fate = self.fates.get(name, {})
+        if isinstance(fate, list):
+            fate = fate.pop(0) if len(fate) > 1 else fate[0]
+        fate = dict(fate)
+        if "restart" in fate:
+            self.engine.restart(fate.pop("restart"))
         if "error" in fate:
             return 1, "", fate["error"]
         containers = self.engine.containers
@@ -39,7 +51,8 @@ class Host:
             else:
                 containers[key]["State"]["Status"] = "running"
                 return 0, "", ""
-        self.engine.add(name, self.digests[name], **fate)
+        body = json.loads(pathlib.Path(argv[argv.index("-f") + 1]).read_text())["services"][name]
+        self.engine.add(name, body["labels"]["portside.digest"], image=body["image"], **fate)
         return 0, "", ""
 
     @property
@@ -66,14 +79,15 @@ class Clock:
 @pytest.fixture
 def host(tmp_path, monkeypatch):
     monkeypatch.setattr(_progress.Progress.__init__, "__defaults__", (str(tmp_path / "run"),))
+    monkeypatch.setattr(_lease.StackLock.__init__, "__defaults__", (str(tmp_path / "run"), "this-boot"))
     with FakeEngine(tmp_path / "docker.sock") as engine:
         made = Host(engine, tmp_path)
         client = compose_stack.EngineClient
         monkeypatch.setattr(compose_stack, "EngineClient", lambda: client(engine.path))
-        monkeypatch.setattr(compose_stack, "runner", lambda module: made.run)
+        monkeypatch.setattr(compose_stack, "detached", lambda *_arguments: made.run)
         monkeypatch.setattr(compose_stack, "time", Clock)
         monkeypatch.setattr(compose_stack, "listeners", list)
-        monkeypatch.setattr(compose_stack.signal, "signal", lambda _number, _handler: None)
+        monkeypatch.setattr(compose_stack.signal, "signal", made.handlers.__setitem__)
         yield made
 
 
@@ -81,7 +95,6 @@ def host(tmp_path, monkeypatch):
 def stack(host, capsys):
     def call(services, state="present", check=False, diff=False, **options):
         definition = document(services)
-        host.digests = {name: body["labels"]["portside.digest"] for name, body in definition["services"].items()}
         file = host.directory / "compose.yaml"
         file.write_text(json.dumps(definition))
         arguments = dict(
@@ -137,9 +150,9 @@ def test_everything_is_created_in_order(host, stack):
     assert host.engine.networks["demo_default"]["Labels"] == {"portside.stack": "demo"}
     assert host.engine.volumes["demo_data"]["Labels"] == {"portside.stack": "demo"}
     ledger = json.loads((host.directory / "oneshots.json").read_text())
-    image = ledger["migrate"].pop("image")
+    image = ledger["migrate"]["done"]["d-migrate"].pop("image")
     assert image.startswith("sha256:")
-    assert ledger == {"migrate": {"digest": "d-migrate", "exit_code": 0, "finished": "then"}}
+    assert ledger == {"migrate": {"done": {"d-migrate": {"exit_code": 0, "finished": "then"}}}}
     assert {name: state["state"] for name, state in result["services"].items()} == {
         "db": "running",
         "migrate": "completed",
@@ -183,6 +196,21 @@ def test_a_new_volume_runs_one_shots_again(converged, stack, pruned):
     assert actions(stack(SERVICES)) == [("migrate", "run")]
 
 
+def test_a_new_volume_undoes_the_steps_that_worked_on_it(converged, stack):
+    home = converged.directory / "releases" / ("1" * 16)
+    (home / "state").mkdir(parents=True)
+    steps = [{"name": "seed", "service": "api"}, {"name": "mail", "service": "mail"}]
+    services = dict(SERVICES, mail={})
+    (home / "release.json").write_text(json.dumps({"definition": document(services), "steps": steps}))
+    ledger = home / "state" / "steps.json"
+    ledger.write_text(json.dumps([{"step": one["name"], "started": "t"} for one in steps]))
+    stack(services)
+    assert not any("undone" in entry for entry in json.loads(ledger.read_text()))
+    converged.engine.volumes.clear()
+    stack(services)
+    assert [bool(entry.get("undone")) for entry in json.loads(ledger.read_text())] == [True, False]
+
+
 def test_only_what_differs_is_acted_on(converged, stack):
     before = set(converged.engine.containers)
     services = dict(SERVICES, api=dict(SERVICES["api"], labels={"portside.digest": "new"}))
@@ -191,8 +219,8 @@ def test_only_what_differs_is_acted_on(converged, stack):
     assert converged.acted == [("api", "--force-recreate")]
     assert len(before - set(converged.engine.containers)) == 1
     assert result["diff"] == {
-        "before": "api: running, image example/app:1, digest d-api\n",
-        "after": "api: running, image example/app:1, digest new\n",
+        "before": "api: running, image example/app:1\n",
+        "after": "api: recreated (its definition changed)\n",
     }
 
 
@@ -281,28 +309,16 @@ def test_a_network_that_differs_is_never_altered(host, stack):
 
 
 def test_pulled_pulls_what_is_missing_and_touches_nothing_else(host, stack):
-    host.engine.images["example/app:1"] = "sha256:1"
+    host.engine.images.update({"example/app:1": "sha256:1", "sha256:1": "sha256:1"})
     services = {"db": {}, "api": {"image": "example/api:2"}, "worker": {"image": "example/api:2"}}
     result = stack(services, "pulled")
     assert result["pulled"] == ["example/api:2"]
-    assert [argv[-1] for argv in host.commands if argv[1] == "pull"] == ["example/api:2"]
+    assert result["images"] == {"example/app:1": "sha256:1", "example/api:2": "sha256:new"}
+    assert result["current"] == ""
+    assert result["actions"] == []
+    assert [argv[-1] for argv in host.commands if "pull" in argv] == ["example/api:2"]
     assert {request.split()[0] for request in host.engine.requests} == {"GET"}
     assert not stack(services, "pulled")["changed"]
-
-
-def test_pulled_with_refresh_reports_only_what_is_new(host, stack):
-    host.engine.images["example/app:1"] = "sha256:new"
-    result = stack({"db": {}}, "pulled", refresh=True)
-    assert [argv[-1] for argv in host.commands if argv[1] == "pull"] == ["example/app:1"]
-    assert not result["changed"]
-    host.engine.images["example/app:1"] = "sha256:old"
-    assert stack({"db": {}}, "pulled", refresh=True)["pulled"] == ["example/app:1"]
-
-
-def test_present_with_refresh_follows_a_moved_tag(converged, stack):
-    converged.engine.images["example/app:1"] = "sha256:new"
-    assert not stack(SERVICES)["changed"]
-    assert actions(stack(SERVICES, refresh=True, check=True)) == [("db", "recreate"), ("migrate", "run"), ("api", "recreate")]
 
 
 def test_pulled_tells_all_problems_at_once(host, stack, monkeypatch):
@@ -318,10 +334,36 @@ def test_pulled_tells_all_problems_at_once(host, stack, monkeypatch):
     assert "service db: image example/app:1 is not to be had: manifest unknown. Remedy" in image
 
 
+def test_a_first_release_does_not_take_the_place_of_what_it_could_not_bring_back(host, stack, releases):
+    host.engine.add("db", "")
+    refused = stack({"db": {}}, "pulled")
+    assert "demo-db-1" in refused["msg"] and "docker compose -p demo down" in refused["msg"]
+    assert set(host.engine.containers) == {"db-1"} and not [argv for argv in host.commands if "up" in argv]
+    releases(OLD, _0={"db": {}})
+    assert "msg" not in stack({"db": {}}, "pulled"), "a release is there to come back"
+
+
+def test_without_a_release_to_bring_back_a_deploy_is_refused_and_a_rollback_is_not(host, stack, releases, activate):
+    releases(_0={"db": {}}, _1={"db": {}})
+    assert "msg" not in stack({"db": {}}, "pulled"), "none was ever verified: the first one is still to come"
+    state = host.directory / "releases" / OLD / "state"
+    state.mkdir()
+    (state / "verified.json").write_text('{"verified": "2026-11-21T11:32:34Z", "schema": {}}')
+    gone = stack({"db": {}}, "pulled")["msg"]
+    assert "current is gone" in gone and "ln -sfn releases/{0} {1}/current".format(OLD, host.directory) in gone
+    assert "msg" not in activate(OLD, "pulled").result
+    (host.directory / "current").symlink_to("releases/" + NEW)
+    assert "msg" not in stack({"db": {}}, "pulled")
+    (host.directory / "releases" / NEW / "release.json").unlink()
+    damaged = stack({"db": {}}, "pulled")["msg"]
+    assert NEW in damaged and "release.json" in damaged and "ln -sfn releases/" + OLD in damaged
+
+
 def test_pulled_in_check_mode_pulls_nothing(host, stack):
     result = stack({"db": {}}, "pulled", check=True)
     assert result["pulled"] == ["example/app:1"]
-    assert not [argv for argv in host.commands if argv[1] == "pull"]
+    assert result["images"] == {}
+    assert not [argv for argv in host.commands if "pull" in argv]
 
 
 def test_absent_keeps_volumes_and_forgets_one_shots(converged, stack):
@@ -352,16 +394,49 @@ def test_check_mode_without_docker_tells_the_plan(host, stack, monkeypatch, stat
     result = stack(SERVICES, state, check=True)
     assert not result.get("failed")
     assert result["changed"] is (state != "absent")
-    if state != "absent":
+    if state == "present":
         assert actions(result) == [("db", "create"), ("migrate", "run"), ("api", "create")]
-    assert "stack demo: no Docker engine answers" in stack(SERVICES, state)["msg"]
+    assert "stack demo: no Docker engine answers" in stack(SERVICES, state, wait_timeout=2)["msg"]
 
 
-def test_a_second_run_is_kept_out(host, stack):
-    with_lock = _progress.Progress("demo", str(host.directory / "run"))
-    assert "another run is working on it" in stack(SERVICES)["msg"]
-    with_lock.close()
-    assert "msg" not in stack({"db": {}})
+def test_check_mode_without_docker_judges_platforms_by_the_hosts_own_processor(host, stack, monkeypatch):
+    client = compose_stack.EngineClient()
+    client._path = str(host.directory / "nowhere.sock")
+    monkeypatch.setattr(compose_stack, "EngineClient", lambda: client)
+    own = "linux/" + compose_stack.os.uname().machine
+    assert stack({"db": {"platform": own}, "api": {}}, "pulled", check=True)["pulled"] == ["example/app:1"]
+    assert "is wanted for" in stack({"db": {"platform": "linux/s390x"}, "api": {}}, "pulled", check=True)["msg"]
+
+
+def test_the_lease_lasts_as_long_as_all_pulls_may(host, stack, monkeypatch):
+    lock = _lease.StackLock("demo", Clock.time)
+    lock.acquire({"who": "ann", "origin": "laptop", "pid": 1, "started": "x"}, "deploy", "hers", 60)
+    stack({name: {"image": name + ":1"} for name in "abcd"}, "pulled", lock="hers", pull_timeout=100)
+    assert lock.read().expires == Clock.now + 2 * 100 + _lease.IDLE
+
+
+@pytest.mark.parametrize("state", ["pulled", "present", "absent"])
+def test_another_run_keeps_it_out(host, stack, state):
+    lock = _lease.StackLock("demo", Clock.time)
+    lock.acquire({"who": "ann", "origin": "laptop", "pid": 1, "started": "x"}, "deploy", "hers", 600)
+    refused = stack(SERVICES, state)
+    assert "ann@laptop" in refused["msg"]
+    assert (host.commands, host.engine.requests) == ([], [])
+    assert not stack(SERVICES, state, check=True).get("failed")
+    with lock.work("hers", "verify", 60):
+        assert "another run is working on it" in stack(SERVICES, state, lock="hers")["msg"]
+
+
+def test_its_time_and_outcome_are_noted_in_the_lease(host, stack):
+    lock = _lease.StackLock("demo", Clock.time)
+    lock.acquire({"who": "ann", "origin": "laptop", "pid": 1, "started": "x"}, "deploy", "hers", 600)
+    stack({"db": {}}, "pulled", lock="hers")
+    stack({"db": {}}, lock="hers")
+    host.fates["api"] = {"error": "no"}
+    stack({"api": {}}, lock="hers")
+    stack({"db": {}}, "absent", lock="hers")
+    told = [(stage["stage"], stage["failed"]) for stage in lock.read().stages]
+    assert told == [("images", False), ("activate", False), ("activate", True), ("remove", False)]
 
 
 def test_a_broken_ledger_is_named(host, stack):
@@ -374,3 +449,343 @@ def test_an_unusable_name_is_refused(host, capsys):
     definition = dict(document({"db": {}}), name="../x")
     arguments = {"definition": definition, "project_directory": "/x", "state": "pulled"}
     assert "'../x' is not a project name" in run_module(compose_stack.main, capsys, arguments)["msg"]
+
+
+# -- releases ----------------------------------------------------------------------------------------------------------
+
+OLD, NEW = "0" * 16, "1" * 16
+
+
+@pytest.fixture
+def releases(host, stack):
+    """Writes releases, and names one as the current one."""
+
+    def write(current="", **definitions):
+        for name, services in definitions.items():
+            directory = host.directory / "releases" / (name.strip("_") * 16)
+            directory.mkdir(parents=True, exist_ok=True)
+            definition = document(services)
+            (directory / "compose.yaml").write_text(json.dumps(definition))
+            checks = [{"name": "a", "url": "http://x", "headers": {"Authorization": "Bearer s3cret", "Host": "demo.example"}}]
+            record = {"format": 1, "definition": definition, "images": {"example/app:1": "sha256:1"}, "checks": checks}
+            (directory / "release.json").write_text(json.dumps(record))
+        if current:
+            (host.directory / "current").symlink_to("releases/" + current)
+
+    return write
+
+
+@pytest.fixture
+def activate(host, capsys):
+    def call(release=NEW, state="present", check=False, **options):
+        arguments = {"release": release, "project_directory": str(host.directory), "state": state, **options}
+        return run_module(compose_stack.main, capsys, arguments, check)
+
+    return call
+
+
+def changed(services, *names, **keys):
+    """The services as a next release has them: these with another digest, and other keys."""
+    return {
+        name: dict(body, labels={"portside.digest": "new-" + name}, **keys) if name in names else body
+        for name, body in services.items()
+    }
+
+
+def running(host):
+    """Service and digest of what runs."""
+    return {
+        (one["Config"]["Labels"]["com.docker.compose.service"], one["Config"]["Labels"]["portside.digest"])
+        for one in host.engine.containers.values()
+        if one["State"]["Status"] == "running"
+    }
+
+
+UNHEALTHY = {"status": {"Health": {"Status": "unhealthy", "FailingStreak": 3, "Log": []}}}
+ALL = {("db", "d-db"), ("api", "d-api")}
+
+
+@pytest.fixture
+def old(host, releases, activate):
+    """A stack that runs its release OLD."""
+    releases(OLD, _0=SERVICES)
+    host.fates["migrate"] = EXITED
+    assert "msg" not in activate(OLD).result
+    host.commands.clear()
+    host.engine.requests.clear()
+    return host
+
+
+def test_a_release_is_activated_from_its_own_directory(old, releases, activate):
+    releases(_1=changed(SERVICES, "api", image="example/app:2"))
+    outcome = activate()
+    (argv,) = old.commands
+    assert argv[argv.index("-f") + 1] == str(old.directory / "releases" / NEW / "compose.yaml")
+    assert outcome["actions"] == [
+        {"service": "api", "action": "recreate", "reason": "image example/app:1 -> example/app:2"}
+    ]
+    assert outcome["release"] == NEW
+
+
+def test_the_headers_of_a_releases_checks_are_in_no_output(old, activate):
+    assert "s3cret" not in activate(OLD).seen
+
+
+def test_a_release_that_is_not_there_is_refused_except_in_check_mode_with_its_definition(old, releases, activate):
+    definition = document(changed(SERVICES, "api"))
+    assert "there is no release" in activate()["msg"]
+    assert "there is no release" in activate(definition=definition)["msg"]
+    assert "there is no release" in activate(check=True)["msg"]
+    assert actions(activate(check=True, definition=definition)) == [("api", "recreate")]
+    # One that is there counts.
+    assert not activate(OLD, check=True, definition=definition)["changed"]
+
+
+def test_the_pins_of_a_release_are_pulled_when_they_are_gone(host, releases, activate):
+    pin = "example/app@sha256:" + "a" * 64
+    releases(OLD, _0=SERVICES, _1={"db": {"image": pin}})
+    host.engine.images[pin] = "sha256:1"
+    assert activate(state="pulled").result["images"] == {pin: pin}
+    del host.engine.images[pin]
+    assert activate(state="pulled", check=True)["pulled"] == [pin]
+    outcome = activate(state="pulled", pull_timeout=7)
+    assert (outcome["pulled"], outcome["current"]) == ([pin], OLD)
+    assert host.commands[-1][-1] == pin and "7" in host.commands[-1]
+
+
+def test_a_reference_keeps_its_pin_of_the_current_release_until_it_is_refreshed(old, stack):
+    old.engine.images.update({"example/app:1": "sha256:moved", "sha256:moved": "sha256:moved", "sha256:1": "sha256:1"})
+    assert stack(SERVICES, "pulled")["images"] == {"example/app:1": "sha256:1"}
+    assert stack(SERVICES, "pulled", images={"example/app:1": "sha256:moved"})["images"] == {"example/app:1": "sha256:moved"}
+
+
+def test_a_failed_activation_brings_the_whole_current_release_back(old, releases, activate):
+    releases(_1={**changed(SERVICES, "db", "api"), "extra": {}})
+    old.fates["api"] = [UNHEALTHY, {}]
+    outcome = activate(restore=True)
+    assert running(old) == ALL
+    assert outcome["restored"] == OLD
+    assert outcome["services"]["db"]["state"] == "running"
+    story, _newline, rest = outcome["msg"].partition("\nRemedy: ")
+    assert story.startswith("stack demo: service api never became healthy")
+    assert rest.startswith("correct the cause and deploy again.\nRelease 0000000000000000 is active again: ")
+    assert "extra (remove)" in rest and "api (recreate)" in rest and "db (recreate)" in rest
+    assert "left as they were" not in rest and "docker compose" not in rest
+    assert any("db: recreate (is not of the current release)" in line for line in outcome["progress"])
+
+
+def test_a_restored_release_does_not_run_its_one_shots_again(old, releases, activate):
+    releases(_1=changed(SERVICES, "migrate", "api"))
+    old.fates["api"] = [UNHEALTHY, {}]
+    assert activate(restore=True)["restored"] == OLD
+    assert [name for name, _flag in old.acted] == ["migrate", "api", "api"]
+    # Nor does the next deploy run the one that completed.
+    assert "msg" not in activate().result
+    assert [name for name, _flag in old.acted] == ["migrate", "api", "api", "api"]
+
+
+def test_without_restore_everything_stays_as_the_failure_left_it(old, releases, activate):
+    releases(_1=changed(SERVICES, "api"))
+    old.fates["api"] = UNHEALTHY
+    outcome = activate()
+    assert ("api", "new-api") in running(old)
+    assert outcome["restored"] is None
+    assert "All other services were left as they were." in outcome["msg"]
+
+
+def test_a_first_release_that_fails_leaves_nothing_but_its_volumes(host, releases, activate):
+    releases(_1=SERVICES)
+    host.fates.update(migrate=EXITED, api=UNHEALTHY)
+    outcome = activate(restore=True)
+    assert (host.engine.containers, host.engine.networks) == ({}, {})
+    assert list(host.engine.volumes) == ["demo_data"]
+    assert outcome["restored"] == ""
+    assert outcome["msg"].startswith("stack demo: service api never became healthy")
+    assert outcome["msg"].endswith("Nothing of it runs any more, as there was no release before it; its volumes demo_data stay.")
+
+
+def test_what_fails_before_anything_is_touched_restores_nothing(old, releases, activate):
+    releases(_1=changed(SERVICES, "api"))
+    (old.directory / "releases" / NEW / "compose.yaml").unlink()
+    outcome = activate(restore=True)
+    assert outcome["restored"] is None
+    assert old.commands == []
+
+
+def test_a_current_release_without_a_record_cannot_be_brought_back_and_nothing_is_touched(old, releases, activate):
+    releases(_1=changed(SERVICES, "api"))
+    (old.directory / "releases" / OLD / "release.json").unlink()
+    old.fates["api"] = UNHEALTHY
+    outcome = activate(restore=True)
+    assert outcome["restored"] is None
+    assert ("api", "new-api") in running(old)
+    assert "All other services were left as they were.\nWhat served before could not be brought back: " in outcome["msg"]
+
+
+def test_a_failure_of_the_current_release_itself_has_nothing_to_go_back_to(old, activate):
+    key = next(key for key, one in old.engine.containers.items() if key.startswith("api"))
+    del old.engine.containers[key]
+    old.fates["api"] = UNHEALTHY
+    outcome = activate(OLD, restore=True)
+    assert outcome["restored"] is None
+    assert outcome["msg"].endswith("All other services were left as they were.")
+
+
+def test_when_the_restoration_fails_too_both_are_told(old, releases, activate):
+    releases(_1=changed(SERVICES, "api"))
+    old.fates["api"] = [UNHEALTHY, {"error": "no space left"}]
+    outcome = activate(restore=True)
+    assert outcome["restored"] is None
+    first, _newline, rest = outcome["msg"].partition("Release 0000000000000000 could not be brought back: ")
+    assert "never became healthy" in first and "no space left" in rest
+    assert "as they were" not in outcome["msg"]
+
+
+def test_a_signal_ends_the_activation_and_brings_the_release_back(old, releases, activate):
+    releases(_1=changed(SERVICES, "db", "api"))
+    old.signals = [1]
+    outcome = activate(restore=True)
+    assert outcome["msg"].startswith("stack demo: interrupted by SIGTERM. What had begun was brought to its end.\nRelease ")
+    assert outcome["restored"] == OLD
+    assert running(old) == ALL
+    assert [name for name, _flag in old.acted] == ["db", "db"]
+
+
+def test_a_signal_does_not_disturb_the_restoration(old, releases, activate):
+    releases(_1=changed(SERVICES, "api"))
+    old.fates["api"] = [UNHEALTHY, {}]
+    old.signals = [2]
+    assert activate(restore=True)["restored"] == OLD
+    assert running(old) == ALL
+
+
+def test_no_pull_is_begun_after_a_signal(host, stack):
+    host.signals = [1]
+    result = stack({"db": {}, "api": {"image": "example/api:2"}}, "pulled")
+    assert "interrupted by SIGTERM" in result["msg"]
+    assert not [argv for argv in host.commands if "pull" in argv]
+
+
+def test_a_signal_without_restoration_leaves_it_to_the_next_run(old, releases, activate):
+    releases(_1=changed(SERVICES, "db", "api"))
+    old.signals = [1]
+    outcome = activate()
+    assert outcome["msg"].endswith("What had begun was brought to its end.\nThe next run takes up from there.")
+    assert running(old) == {("db", "new-db"), ("api", "d-api")}
+
+
+def test_a_ledger_that_cannot_be_written_is_a_failure_like_any_other(old, releases, activate, monkeypatch):
+    from ansible_collections.portside.stack.plugins.module_utils import _compose_ledger
+
+    def full(*_arguments):
+        raise OSError(28, "No space left on device", "oneshots.json.new")
+
+    releases(_1=changed(SERVICES, "migrate", "api"))
+    monkeypatch.setattr(_compose_ledger.OneShotLedger, "_write", full)
+    outcome = activate(restore=True)
+    assert "oneshots.json.new: No space left on device" in outcome["msg"]
+    assert outcome["restored"] == OLD
+    assert running(old) == ALL
+
+
+# -- the engine goes away ----------------------------------------------------------------------------------------------
+
+
+def test_an_engine_that_restarts_meanwhile_is_waited_for(old, releases, activate):
+    releases(_1=changed(SERVICES, "db", "api"))
+    # Compose is cut off, and for a while nobody answers.
+    old.fates["db"] = [{"restart": 3, "error": "error during connect: EOF"}, {}]
+    outcome = activate(restore=True)
+    assert "msg" not in outcome.result
+    assert running(old) == {("db", "new-db"), ("api", "new-api")}
+    assert [name for name, _flag in old.acted] == ["db", "db", "api"]
+    assert actions(outcome) == [("db", "recreate"), ("api", "recreate")]
+    assert "the engine does not answer; waits for it" in outcome["progress"]
+    assert "the engine answers again" in outcome["progress"]
+
+
+def test_what_the_end_of_the_engine_ended_has_not_failed(old, releases, activate):
+    releases(_1=changed(SERVICES, "migrate", "api"))
+    # The engine answers again at once: only the connection that was kept open tells.
+    old.fates["migrate"] = [{"restart": 0, "state": "exited", "status": {"ExitCode": 143}}, EXITED]
+    assert "msg" not in activate(restore=True).result
+    assert [name for name, _flag in old.acted] == ["migrate", "migrate", "api"]
+
+
+def test_an_engine_that_stays_away_ends_it_when_the_time_is_over(old, releases, activate):
+    releases(_1=changed(SERVICES, "api"))
+    old.fates["api"] = [{"restart": 10**6, "error": "Cannot connect to the Docker daemon"}]
+    outcome = activate(restore=True, wait_timeout=3)
+    assert outcome["msg"].startswith("stack demo: no Docker engine answers on ")
+    assert "Release 0000000000000000 could not be brought back: stack demo: no Docker engine" in outcome["msg"]
+    assert outcome["restored"] is None
+
+
+# -- what a release step needs -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def start_missing(host):
+    def call(services, *names):
+        file = host.directory / "compose.yaml"
+        definition = document(services)
+        file.write_text(json.dumps(definition))
+        params = {"definition": definition, "file": str(file), "project_directory": str(host.directory), "wait_timeout": 60}
+        client = compose_stack.EngineClient()
+        stack = compose_stack.StackOnHost(params, False, client, host.run, Clock, list, lambda _line: None)
+        stack.start_missing(set(names))
+        return [name for name, _flag in host.acted]
+
+    return call
+
+
+def test_the_first_release_gets_what_its_step_needs_and_no_more(host, start_missing):
+    assert start_missing(SERVICES, "migrate") == ["db"]
+    assert set(host.engine.networks) == {"demo_default"}
+    assert set(host.engine.volumes) == {"demo_data"}
+
+
+def test_all_that_the_file_names_is_there_before_a_step_since_compose_wants_it(host, start_missing):
+    services = {**SERVICES, "other": {}}
+    # The volume is db's alone, which the step does not need.
+    assert start_missing(services, "other") == []
+    assert "demo_data" in host.engine.volumes and "demo_default" in host.engine.networks
+
+
+def test_what_runs_is_left_alone_whatever_release_it_is_of(old, start_missing):
+    services = {**changed(SERVICES, "db"), "cache": {}, "pool": {"depends_on": {"cache": {"condition": "service_started"}}}}
+    services["api"] = {"depends_on": {name: {"condition": "service_healthy"} for name in ("db", "pool")}}
+    services["pool"]["depends_on"]["db"] = {"condition": "service_healthy"}
+    # Half of a recreation that was cut off says nothing of the service.
+    old.engine.add("db", "new-db", state="created")
+    old.fates["pool"] = {"status": {"Health": {"Status": "healthy", "FailingStreak": 0, "Log": []}}}
+    assert start_missing(services, "api") == ["cache", "pool"]
+    assert ("db", "d-db") in running(old)
+
+
+def test_a_one_shot_that_ever_completed_is_not_run_for_a_step(old, start_missing):
+    services = changed(SERVICES, "migrate", "api")
+    assert start_missing(services, "api") == []
+    (old.directory / "oneshots.json").unlink()
+    assert start_missing(services, "api") == ["migrate"]
+
+
+def test_what_was_stopped_is_started_as_the_new_release_has_it(old, start_missing):
+    next(one for key, one in old.engine.containers.items() if key.startswith("db"))["State"]["Status"] = "exited"
+    assert start_missing(changed(SERVICES, "db"), "migrate") == ["db"]
+    assert ("db", "new-db") in running(old)
+
+
+def test_a_renamed_database_is_not_started_beside_the_old_one(old, start_missing):
+    key = next(key for key in old.engine.containers if key.startswith("db"))
+    old.engine.containers[key]["Mounts"] = [{"Name": "demo_data"}]
+    services = {"postgres": SERVICES["db"], "api": {"depends_on": {"postgres": {"condition": "service_started"}}}}
+    with pytest.raises(compose_stack.StackError, match="service db, which is not declared any more.*Remedy"):
+        start_missing(services, "api")
+    assert old.commands == []
+
+
+def test_a_need_that_does_not_come_up_is_a_failure(host, start_missing):
+    host.fates["db"] = UNHEALTHY
+    with pytest.raises(compose_stack.ActivationFailed, match="service db never became healthy"):
+        start_missing(SERVICES, "migrate")

@@ -1,0 +1,118 @@
+# Copyright: the portside.stack contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Having everything on the host that an activation needs, before it: nothing that runs is touched.
+
+This module util is PRIVATE to the portside.stack collection. It can have breaking changes at any time.
+"""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+from ansible_collections.portside.stack.plugins.module_utils._compose_cli import Clock, compose_argv, last_lines
+from ansible_collections.portside.stack.plugins.module_utils._compose_images import resolve
+from ansible_collections.portside.stack.plugins.module_utils._compose_model import Container
+from ansible_collections.portside.stack.plugins.module_utils._compose_ports import held_ports
+from ansible_collections.portside.stack.plugins.module_utils._compose_stack import StackOnHost
+from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
+from ansible_collections.portside.stack.plugins.module_utils._release_store import ReleaseStore
+
+
+def pulled(
+    stack: StackOnHost,
+    clock: Clock,
+    given: t.Mapping[str, str],
+    refresh: bool,
+    timeout: int,
+    machine: str,
+    way_back: bool,
+) -> t.Dict[str, t.Any]:
+    """Have the images here and pinned, and all else in order; or raise with all that is wrong.
+
+    ``given`` are the pins to use as they are, ``timeout`` the seconds until a pull has to end, ``machine`` what the
+    host's kernel calls its architecture, for a host that is to get its engine. With ``way_back`` there has to be a
+    release to bring back if the one to come fails, or nothing that runs.
+    """
+    found = stack.look()
+    engine = stack.engine if found.reachable else None
+    problems = [
+        *_document_problems(stack, found.reachable),
+        *found.problems,
+        *(_no_way_back(stack, found.containers) if way_back else ()),
+        *held_ports(stack.stack, stack.services.values(), engine, stack.listeners),
+    ]
+    resolution = resolve(
+        stack.stack,
+        stack.services.values(),
+        stack.engine,
+        stack.run,
+        clock,
+        stack.tell,
+        known=found.record.get("images") or {},
+        given=given,
+        refresh=refresh,
+        check=stack.check_mode,
+        host_architecture=stack.engine.about()["Arch"] if engine else machine,
+        timeout=timeout,
+    )
+    problems += resolution.problems
+    if problems:
+        raise StackError("\n".join(problems))
+    result = stack.result()
+    result.update(
+        changed=bool(resolution.pulled),
+        pulled=resolution.pulled,
+        images=resolution.images,
+        current=found.current,
+        diff={"before": "", "after": "".join("image {0}: pulled\n".format(one) for one in resolution.pulled)},
+    )
+    return result
+
+
+def _no_way_back(stack: StackOnHost, containers: t.Iterable[Container]) -> t.List[str]:
+    """Why what runs now could not be brought back if the new release failed."""
+    store = ReleaseStore(stack.project_directory)
+    current, complete = store.current(), store.ids()
+    good = {release: store.verified(release) for release in complete}
+    newest = max((name for name in good if good[name]), key=lambda name: good[name].get("verified", ""), default="")
+    link = "ln -sfn releases/{0} {1}/current".format(newest, store.directory)
+    if current and current not in complete:
+        return [
+            "stack {0}: its current release {1} has no record (release.json), so if the new one failed it could not be "
+            "brought back. Remedy: restore that file; or {2}, and deploy again.".format(
+                stack.stack, current, "name the last good release ({0})".format(link) if newest else "remove the link "
+                "{0}/current, which makes the new release the first one".format(store.directory)
+            )
+        ]
+    if not current and newest:
+        return [
+            "stack {0}: nothing says which release is current, since {1}/current is gone, so if the new one failed nothing "
+            "could be brought back. Remedy: name the last good one: {2}".format(stack.stack, store.directory, link)
+        ]
+    names = sorted(container.name for container in containers if not container.digest)
+    if not current and names:
+        return [
+            "stack {0}: a Compose project of that name is on the host already, with {1}. The first release would take "
+            "their place, and if it failed they would not come back. Remedy: remove them (docker compose -p {0} down; "
+            "volumes stay), or give the stack another name.".format(stack.stack, ", ".join(names))
+        ]
+    return []
+
+
+def _document_problems(stack: StackOnHost, reachable: bool) -> t.List[str]:
+    argv = [*compose_argv("-", stack.project_directory), "config", "--quiet"]
+    try:
+        code, _out, err = stack.run(argv, json.dumps(stack.definition, ensure_ascii=False))
+    except StackError:
+        if stack.check_mode:
+            return []
+        raise
+    if not code or (stack.check_mode and not reachable):
+        return []
+    return [
+        "stack {0}: Compose refuses the document: {1}. Remedy: correct the key it names under stacks: {0}.".format(
+            stack.stack, last_lines(err)
+        )
+    ]
