@@ -15,9 +15,11 @@ from ansible_collections.portside.stack.plugins.plugin_utils import _declared_pr
 from ansible_collections.portside.stack.plugins.plugin_utils import _exposure_problems as exposure
 from ansible_collections.portside.stack.plugins.plugin_utils import _reference_problems as references
 from ansible_collections.portside.stack.plugins.plugin_utils import _stack_model as model
+from ansible_collections.portside.stack.plugins.plugin_utils._build_problems import shared_image_problems
 from ansible_collections.portside.stack.plugins.plugin_utils._check_problems import check_problems
 from ansible_collections.portside.stack.plugins.plugin_utils._report import Report, shown
 from ansible_collections.portside.stack.plugins.plugin_utils._service_problems import service_problems
+from ansible_collections.portside.stack.plugins.plugin_utils._step_problems import step_problems
 from ansible_collections.portside.stack.plugins.plugin_utils._text_problems import text_problems
 
 SecretNames = t.Optional[t.Dict[str, t.List[str]]]
@@ -41,7 +43,6 @@ _SHAPES = {str: "text; quote it", dict: "a mapping; write NAME: ... below it", l
 _LATER = {
     "routes": "write the routes as the edge's own configuration, under `configs`",
     "edge": "declare nginx or cloudflared as a service, with its configuration under `configs`",
-    "steps": 'declare a service with restart: "no", which others await with service_completed_successfully',
 }
 
 
@@ -102,7 +103,9 @@ def _one_stack(report: Report, stack: model.Mapping, secret_names: SecretNames, 
     declared.config_problems(report, stack)
     declared.secret_problems(report, stack, active, secret_names)
     declared.required_environment_problems(report, stack, services, active)
+    shared_image_problems(report, active)
     check_problems(report, stack)
+    step_problems(report, stack, services, active)
 
 
 def _services(report: Report, stack: model.Mapping) -> t.Dict[str, model.Mapping]:

@@ -45,7 +45,7 @@ BAD = {
     "image in capitals": (stack({"image": "Nginx"}), ["'Nginx'", "lower case"]),
     "image with two tags": (stack({"image": "nginx:1:2"}), ["key 'image'", "'nginx:1:2'", "[:TAG]"]),
     "image a number": (stack({"image": 17}), ["key 'image'", "not text"]),
-    "build": (stack({"build": "."}), ["key 'build'", "not carried out", "push the image"]),
+    "build": (stack({"build": "."}), ["key 'build.context'", "inventory"]),
     "container_name": (stack({"container_name": "api"}), ["key 'container_name'", "second container"]),
     "links": (stack({"links": ["db"]}), ["key 'links'", "depends_on"]),
     "extends": (stack({"extends": {"service": "db"}}), ["key 'extends'", "anchor"]),
@@ -272,7 +272,10 @@ BAD = {
     "required one of a list": (stack(required_environment={"api": [["A", "B"]]}), ["A or B is missing"]),
     "routes": (stack(routes=[{"prefix": "/", "service": "api", "port": 80}]), ["key 'routes'", "this version", "configs"]),
     "edge": (stack(edge={"kind": "nginx"}), ["key 'edge'", "this version", "service"]),
-    "steps": (stack(steps=[{"name": "migrate"}]), ["key 'steps'", "this version", "service_completed_successfully"]),
+    "step of nobody": (
+        stack(steps=[{"name": "migrate", "service": "apo", "command": "x", "before": "activate"}]),
+        ["key 'steps[0]'", "'apo'", "did you mean 'api'?"],
+    ),
     "check key": (stack(checks=[{"name": "a", "url": "http://a/", "stauts": 200}]), ["key 'checks[0]'", "stauts", "did you mean 'status'?"]),
     "check status": (stack(checks=[{"name": "a", "url": "http://a/", "status": "ok"}]), ["key 'checks[0]'", "status 'ok'", "write 200"]),
     "check timeout": (stack(checks=[{"name": "a", "url": "http://a/", "timeout": 0}]), ["key 'checks[0]'", "timeout 0", "seconds"]),
@@ -408,7 +411,7 @@ def test_judging_changes_nothing_and_says_the_same_again(declared):
 
 KEYS = ["image", "ports", "depends_on", "volumes", "networks", "environment", "healthcheck", "deploy", "secrets", "configs"]
 KEYS += ["profiles", "labels", "command", "network_mode", "restart", "user", "scale", "mem_limit", "stop_grace_period"]
-PARTS = ["services", "networks", "volumes", "configs", "profiles", "exposure", "secrets", "required_environment", "checks", "name"]
+PARTS = ["services", "networks", "volumes", "configs", "profiles", "exposure", "secrets", "required_environment", "checks", "steps", "name"]
 
 
 @settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow])

@@ -1,0 +1,19 @@
+# Copyright: the portside.stack contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs the module database_restore and shows its progress while it works."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.portside.stack.plugins.plugin_utils._live_progress import LiveAction, directory_name
+
+
+class ActionModule(LiveAction):
+    """Shows the restore as it goes."""
+
+    MODULE = "database_restore"
+
+    def stack_name(self, arguments: t.Mapping[str, t.Any]) -> str:
+        return directory_name(arguments.get("directory"))
