@@ -17,7 +17,7 @@ description:
   - Restart, log rotation and labels get defaults.
   - Networks and volumes are external, so that Compose never removes them.
   - A stack of which P(portside.stack.stack_problems#filter) reports problems is not judged again.
-positional: directory, secret_versions
+positional: directory, secret_versions, images
 options:
   _input:
     description: One entry of C(stacks).
@@ -28,6 +28,12 @@ options:
     type: path
   secret_versions:
     description: The version of each secret, as RV(portside.stack.secret_files#module:versions) returns them.
+    type: dict
+    default: {}
+  images:
+    description:
+      - The image that each reference stands for, as RV(portside.stack.compose_stack#module:images) returns them.
+      - A reference without one stays as it is.
     type: dict
     default: {}
 """

@@ -12,9 +12,10 @@ version_added: 1.0.0
 author:
   - The portside.stack contributors
 description:
-  - Renders the Compose file of a stack and the configuration files that its services mount.
-  - The same declaration gives the same name and the same files, everywhere and always.
-positional: directory, secret_versions
+  - Renders the Compose file of a stack, the configuration files that its services mount, and the record
+    C(release.json), which holds all that bringing the release back one day needs.
+  - The same declaration, secret versions and images give the same name and the same files, everywhere and always.
+positional: directory, secret_versions, images
 options:
   _input:
     description: One entry of C(stacks).
@@ -27,6 +28,13 @@ options:
     description: The version of each secret, as RV(portside.stack.secret_files#module:versions) returns them.
     type: dict
     default: {}
+  images:
+    description:
+      - The image that each reference stands for, as RV(portside.stack.compose_stack#module:images) returns them.
+        The release runs these for ever, also when a tag has moved since.
+      - A reference without one stays as it is.
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
@@ -34,7 +42,7 @@ EXAMPLES = r"""
   portside.stack.config_files:
     files: "{{ release.files }}"
   vars:
-    release: "{{ stacks[0] | portside.stack.release_files('/opt/stacks/hello', {'db_password': 1}) }}"
+    release: "{{ stacks[0] | portside.stack.release_files('/opt/stacks/hello', {'db_password': 1}, prepared.images) }}"
 """
 
 RETURN = r"""
@@ -54,6 +62,12 @@ _value:
     files:
       description: The C(content) and C(mode) of each file, by its path.
       type: dict
+    steps:
+      description: The declared steps, as M(portside.stack.release_step) takes them.
+      type: list
+    declaration_digest:
+      description: The digest of the declaration alone, 16 hexadecimal digits, the same for every host.
+      type: str
 """
 
 from ansible_collections.portside.stack.plugins.plugin_utils._filters import as_filter

@@ -216,12 +216,13 @@ class SecretStore:
 
     def _change(self, secret, home):
         names = self._fs.listdir(home) if self._fs.lstat(home) else []
-        before = max([int(name) for name in names if VERSION_RE.fullmatch(name)] or [0])
-        data = self._read(secret_path(self._directory, secret.name, before)) if before else None
-        version = before
-        if not before or secret.value not in (None, data):
-            version = before + 1
-            data = secret.value
+        versions = sorted((int(name) for name in names if VERSION_RE.fullmatch(name)), reverse=True)
+        before = versions[0] if versions else 0
+        # A value that was there before has its version still: with it comes back the release that used it.
+        known = ((one, self._read(secret_path(self._directory, secret.name, one))) for one in versions)
+        version, data = next(
+            ((one, data) for one, data in known if secret.value in (None, data)), (before + 1, secret.value)
+        )
         writes = []
         for owner in [ROOT] + [owner for owner in secret.owners if owner != ROOT]:
             path = secret_path(self._directory, secret.name, version, owner.uid, owner.gid, "%o" % owner.mode)

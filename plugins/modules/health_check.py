@@ -36,10 +36,9 @@ options:
     required: true
   checks:
     description:
-      - The probes.
+      - The probes. Either these or O(release) is required.
     type: list
     elements: dict
-    required: true
     suboptions:
       name:
         description:
@@ -76,11 +75,25 @@ options:
           - A regular expression that must match somewhere in the body's first 64 KiB.
             Without it, the body of an answer that passes is not read, so an endless stream may be checked.
         type: str
+  release:
+    description:
+      - ID of a release in C(releases) in O(directory). The probes are those of its record.
+    type: str
+  directory:
+    description:
+      - The stack's directory on the host, for O(release).
+    type: path
   deadline:
     description:
       - After how many seconds the checks that have not passed have failed.
     type: float
     default: 60
+  lock:
+    description:
+      - The token that M(portside.stack.deploy_lock) returned, when the checks are a part of a deploy.
+        Its lease is renewed for as long as they take.
+    type: str
+    default: ""
 author:
   - the portside.stack contributors (@portside)
 """
@@ -134,13 +147,16 @@ not_checked:
   sample: []
 """
 
+import contextlib
 import http.client
 import socket
 import time
 from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.portside.stack.plugins.module_utils._check_headers import secret_values
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
+from ansible_collections.portside.stack.plugins.module_utils._lease import StackLock
 from ansible_collections.portside.stack.plugins.module_utils._probes import (
     Answer,
     Unanswered,
@@ -148,17 +164,17 @@ from ansible_collections.portside.stack.plugins.module_utils._probes import (
     parse,
     watch_all,
 )
+from ansible_collections.portside.stack.plugins.module_utils._release_store import ReleaseStore
 
 BODY_LIMIT = 64 * 1024
-HARMLESS_HEADERS = {
-    "accept",
-    "accept-language",
-    "host",
-    "origin",
-    "user-agent",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
+CHECK_OPTIONS = {
+    "name": {"type": "str", "required": True},
+    "url": {"type": "str", "required": True},
+    "status": {"type": "int", "default": 200},
+    "timeout": {"type": "float", "default": 5},
+    "interval": {"type": "float", "default": 1},
+    "headers": {"type": "dict", "default": {}},
+    "body": {"type": "str"},
 }
 
 
@@ -198,17 +214,55 @@ def read_body(response, ends):
     return body[:BODY_LIMIT].decode("utf-8", "replace")
 
 
+class NotPassed(StackError):
+    def __init__(self, message, result):
+        super().__init__(message)
+        self.result = result
+
+
+def of_record(check):
+    """A check of a release with all its options, each of its own type, as Ansible makes those of a task."""
+    found = {name: option.get("default") for name, option in CHECK_OPTIONS.items()}
+    found.update((name, value) for name, value in check.items() if value is not None)
+    types = {"status": int, "timeout": float, "interval": float}
+    return dict(found, **{name: convert(found[name]) for name, convert in types.items()})
+
+
+def declared(module):
+    """The checks with all their options; what of them may be secret is masked from here on."""
+    checks = module.params["checks"]
+    if module.params["release"]:
+        record = ReleaseStore(module.params["directory"]).read(module.params["release"])
+        checks = [of_record(check) for check in record["checks"]]
+    module.no_log_values.update(secret_values(checks))
+    return parse(checks)
+
+
 def run(module):
-    checks = parse(module.params["checks"])
+    checks = declared(module)
     if module.check_mode:
         return {"changed": False, "not_checked": [check.name for check in checks]}
+    with stage(module):
+        return probe(module, checks)
+
+
+@contextlib.contextmanager
+def stage(module):
+    if not module.params["lock"]:
+        yield  # by itself it changes nothing, so it keeps nobody out
+        return
+    with StackLock(module.params["stack"], time.time).work(module.params["lock"], "verify", module.params["deadline"]):
+        yield
+
+
+def probe(module, checks):
     start = time.monotonic()
     probes = watch_all(checks, module.params["deadline"], lambda: time.monotonic() - start, time.sleep, fetch)
     seconds = round(time.monotonic() - start, 3)
     result = {"changed": False, "not_checked": [], "timeline": [probe.timeline(seconds) for probe in probes]}
     message = failure(module.params["stack"], probes, seconds)
     if message:
-        module.fail_json(msg=message, **result)
+        raise NotPassed(message, result)
     return result
 
 
@@ -216,32 +270,22 @@ def main():
     module = AnsibleModule(
         argument_spec={
             "stack": {"type": "str", "required": True},
-            "checks": {
-                "type": "list",
-                "elements": "dict",
-                "required": True,
-                "options": {
-                    "name": {"type": "str", "required": True},
-                    "url": {"type": "str", "required": True},
-                    "status": {"type": "int", "default": 200},
-                    "timeout": {"type": "float", "default": 5},
-                    "interval": {"type": "float", "default": 1},
-                    "headers": {"type": "dict", "default": {}},
-                    "body": {"type": "str"},
-                },
-            },
+            "checks": {"type": "list", "elements": "dict", "options": CHECK_OPTIONS},
+            "release": {"type": "str"},
+            "directory": {"type": "path"},
             "deadline": {"type": "float", "default": 60},
+            "lock": {"type": "str", "default": "", "no_log": False},
         },
+        required_one_of=[("checks", "release")],
+        mutually_exclusive=[("checks", "release")],
+        required_by={"release": ["directory"]},
         supports_check_mode=True,
         no_log=True,  # keeps headers out of the host's log
     )
-    for check in module.params["checks"]:
-        for name, value in (check["headers"] or {}).items():
-            # What is shorter is no secret, and would be masked in every number of the result.
-            if len(str(value)) > 3 and name.lower() not in HARMLESS_HEADERS:
-                module.no_log_values.add(str(value))
     try:
         result = run(module)
+    except NotPassed as exc:
+        module.fail_json(msg=str(exc), **exc.result)
     except StackError as exc:
         module.fail_json(msg=str(exc))
     module.exit_json(**result)

@@ -12,8 +12,8 @@ short_description: Keep versioned secret files for a stack
 version_added: 1.0.0
 description:
   - Writes every secret to C(DIRECTORY/NAME/VERSION), owned by root, with mode C(0400).
-    A value that differs from the newest version becomes the next version. Older versions stay, so that an older
-    release can come back.
+    A value that no version has becomes the next version; one that was there before has the version it had. Older
+    versions stay, so that an older release can come back.
   - For every other owner or mode in C(files), the same content is in C(DIRECTORY/NAME/VERSION-UID-GID-MODE),
     because Compose ignores C(uid), C(gid) and C(mode) of secrets that are files.
   - A version appears whole or not at all. When a run is killed between a version and its copies, the next one
@@ -78,10 +78,16 @@ EXAMPLES = r"""
 
 RETURN = r"""
 versions:
-  description: The newest version of every secret, by name.
+  description: The version of every secret, by name. It is the newest, unless its value was there before.
   returned: success
   type: dict
   sample: {django_secret_key: 1, postgres_password: 3}
+differs:
+  description:
+    - Whether anything was not as declared. The same as C(changed), for tasks with C(changed_when) that ask in check mode
+      what is to be done later.
+  returned: success
+  type: bool
 """
 
 from secrets import choice
@@ -97,7 +103,7 @@ def run(module):
     plan = store.plan(parse(module.params["secrets"], module.params["values"]))
     if not module.check_mode:
         store.apply(plan)
-    result = {"changed": plan.changed, "versions": plan.versions}
+    result = {"changed": plan.changed, "versions": plan.versions, "differs": plan.changed}
     if module._diff:
         result["diff"] = diff(plan)
     return result

@@ -19,6 +19,7 @@ from ansible_collections.portside.stack.plugins.module_utils._errors import Stac
 from ansible_collections.portside.stack.plugins.module_utils._ports import parse_ports
 from ansible_collections.portside.stack.plugins.module_utils._secrets import secret_path
 from ansible_collections.portside.stack.plugins.plugin_utils import _stack_model as model
+from ansible_collections.portside.stack.plugins.plugin_utils._builds import image_reference
 
 LABEL_STACK = "portside.stack"
 LABEL_DIGEST = "portside.digest"
@@ -36,9 +37,13 @@ def compose_document(
     stack: model.Mapping,
     directory: t.Optional[str] = None,
     secret_versions: t.Optional[t.Dict[str, int]] = None,
+    images: t.Optional[t.Dict[str, str]] = None,
 ) -> model.Mapping:
-    """The Compose document of a declared stack that has no problems."""
-    return _Renderer(model.mapping(stack), directory, secret_versions or {}).document()
+    """The Compose document of a declared stack that has no problems.
+
+    ``images`` are the pins of image references; a reference without one stays as it is.
+    """
+    return _Renderer(model.mapping(stack), directory, secret_versions or {}, images or {}).document()
 
 
 def config_digest(content: str) -> str:
@@ -57,11 +62,14 @@ def default_directory(stack: model.Mapping) -> str:
 
 
 class _Renderer:
-    def __init__(self, stack: model.Mapping, directory: t.Optional[str], versions: t.Dict[str, int]) -> None:
+    def __init__(
+        self, stack: model.Mapping, directory: t.Optional[str], versions: t.Dict[str, int], images: t.Dict[str, str]
+    ) -> None:
         self.stack = stack
         self.name = stack["name"]
         self.directory = (directory or default_directory(stack)).rstrip("/")
         self.versions = versions
+        self.images = images
         self.services = model.active_services(stack)
         self.one_shots = model.one_shots(self.services)
         self.exposure = model.mapping(stack.get("exposure"))
@@ -95,7 +103,9 @@ class _Renderer:
                 value = _without_unset(value)
             if key in _POLICY:
                 value = getattr(self, _POLICY[key])(name, value)
-            if value is not None and key != "profiles":
+            if key in ("image", "build"):
+                rendered["image"] = self._image(name)
+            elif value is not None and key != "profiles":
                 rendered[key] = value
         implied = self._depends_on(name, None)
         if implied:
@@ -107,6 +117,10 @@ class _Renderer:
         rendered.setdefault("logging", {"driver": "json-file", "options": dict(LOG_OPTIONS)})
         rendered["labels"] = {**rendered.get("labels", {}), LABEL_STACK: self.name}
         return rendered
+
+    def _image(self, name: str) -> str:
+        reference = image_reference(self.name, name, self.services[name])
+        return self.images.get(reference, reference)
 
     def _labels(self, _name: str, value: t.Any) -> t.Dict[str, t.Any]:
         return {label: "" if text is None else text for label, text in model.pairs(value).items()}

@@ -9,15 +9,21 @@ This plugin util is PRIVATE to the portside.stack collection. It can have breaki
 from __future__ import annotations
 
 import hashlib
+import json
 import typing as t
 
 from ansible_collections.portside.stack.plugins.plugin_utils import _stack_model as model
+from ansible_collections.portside.stack.plugins.plugin_utils._builds import image_reference
+from ansible_collections.portside.stack.plugins.plugin_utils._checks import normalised_checks
 from ansible_collections.portside.stack.plugins.plugin_utils._compose_document import (
     compose_document,
     config_path,
     default_directory,
 )
+from ansible_collections.portside.stack.plugins.plugin_utils._steps import normalised_steps
 from ansible_collections.portside.stack.plugins.plugin_utils._yaml_text import compose_text
+
+RECORD_FORMAT = 1
 
 _HEADER = """\
 # Stack {name}, written by portside.stack: change the declaration, not this file.
@@ -30,17 +36,53 @@ def release_files(
     stack: model.Mapping,
     directory: t.Optional[str] = None,
     secret_versions: t.Optional[t.Dict[str, int]] = None,
+    images: t.Optional[t.Dict[str, str]] = None,
 ) -> model.Mapping:
-    """The files of a release, named by the digest of them all."""
+    """The files of a release, named by the digest of them all.
+
+    ``images`` are the pins of the image references. The Compose file, the record and the mounted files together make
+    the release; what is declared for a hook or a lock is no part of it.
+    """
     directory = (directory or default_directory(stack)).rstrip("/")
-    definition = compose_document(stack, directory, secret_versions)
+    definition = compose_document(stack, directory, secret_versions, images)
     compose = _HEADER.format(name=stack["name"], directory=directory) + compose_text(definition)
     contents = _config_files(stack, directory)
-    release_id = _digest([("compose.yaml", compose)] + sorted(contents.items()))
-    compose_file = "{0}/releases/{1}/compose.yaml".format(directory, release_id)
+    record = {
+        "format": RECORD_FORMAT,
+        "stack": stack["name"],
+        "declaration_digest": declaration_digest(stack),
+        "images": {reference: pin for reference, pin in sorted((images or {}).items()) if reference in _references(stack)},
+        "secrets": _used_secrets(stack, secret_versions or {}),
+        "files": sorted(contents),
+        "steps": normalised_steps(stack),
+        "checks": normalised_checks(stack),
+        "definition": definition,
+    }
+    text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+    release_id = _digest([("compose.yaml", compose), ("release.json", text)] + sorted(contents.items()))
+    home = "{0}/releases/{1}/".format(directory, release_id)
     files = {path: {"content": content, "mode": "0644"} for path, content in sorted(contents.items())}
-    files[compose_file] = {"content": compose, "mode": "0644"}
-    return {"id": release_id, "compose_file": compose_file, "definition": definition, "files": files}
+    files[home + "compose.yaml"] = {"content": compose, "mode": "0644"}
+    files[home + "release.json"] = {"content": text, "mode": "0600"}
+    return {
+        "id": release_id,
+        "compose_file": home + "compose.yaml",
+        "definition": definition,
+        "files": files,
+        "steps": record["steps"],
+        "declaration_digest": record["declaration_digest"],
+    }
+
+
+def declaration_digest(stack: model.Mapping) -> str:
+    """The digest of what a declaration says: the same on every machine, whatever its paths, secrets and images are."""
+    portable = {
+        "definition": compose_document(stack, None, dict.fromkeys(model.sections(stack, "secrets"), 1)),
+        "builds": {name: service["build"] for name, service in model.active_services(stack).items() if "build" in service},
+        "steps": normalised_steps(stack),
+        "checks": normalised_checks(stack),
+    }
+    return _digest([("declaration", json.dumps(portable, sort_keys=True, ensure_ascii=False, separators=(",", ":")))])
 
 
 def secret_files_options(stack: model.Mapping, value_names: t.Iterable[str] = ()) -> t.Dict[str, model.Mapping]:
@@ -60,6 +102,16 @@ def _config_files(stack: model.Mapping, directory: str) -> t.Dict[str, str]:
     declared = model.sections(stack, "configs")
     used = {reference["source"] for service in model.active_services(stack).values() for reference in model.references(service, "configs")}
     return {config_path(directory, name, declared[name]["content"]): declared[name]["content"] for name in used}
+
+
+def _references(stack: model.Mapping) -> t.Set[str]:
+    return {image_reference(stack["name"], name, service) for name, service in model.active_services(stack).items()}
+
+
+def _used_secrets(stack: model.Mapping, versions: t.Dict[str, int]) -> t.Dict[str, int]:
+    services = model.active_services(stack).values()
+    used = {reference["source"] for service in services for reference in model.references(service, "secrets")}
+    return {name: version for name, version in sorted(versions.items()) if name in used}
 
 
 def _digest(items: t.Iterable[t.Tuple[str, str]]) -> str:

@@ -167,14 +167,24 @@ def test_layout_owners_and_bytes(tmp_path):
 
 @needs_root
 def test_another_value_is_the_next_version_and_older_ones_stay(tmp_path):
-    for number, value in enumerate(["first", "second", "first", "first\n"], start=1):
+    for number, value in enumerate(["first", "second", "first\n"], start=1):
         assert keep(tmp_path, {"pw": {"files": [{"uid": 9}]}}, {"pw": value}) == ({"pw": number}, True)
     assert {name: what[3] for name, what in files(tmp_path).items() if "-" not in name} == {
         "pw/1": b"first",
         "pw/2": b"second",
-        "pw/3": b"first",
-        "pw/4": b"first\n",
+        "pw/3": b"first\n",
     }
+
+
+@needs_root
+def test_a_value_that_comes_back_has_the_version_it_had(tmp_path):
+    for value in ("first", "second"):
+        keep(tmp_path, {"pw": {}}, {"pw": value})
+    before = files(tmp_path)
+    assert keep(tmp_path, {"pw": {}}, {"pw": "first"}) == ({"pw": 1}, False)
+    assert files(tmp_path) == before
+    assert keep(tmp_path, {"pw": {"files": [{"uid": 9}]}}, {"pw": "first"}) == ({"pw": 1}, True)
+    assert keep(tmp_path, {"pw": {}}, {"pw": "third"}) == ({"pw": 3}, True)
 
 
 @needs_root
@@ -352,10 +362,10 @@ VALUES = st.text(st.characters(codec="utf-8"), min_size=4, max_size=30)
 @given(values=st.lists(VALUES, min_size=1, max_size=6))
 def test_any_sequence_of_values(values):
     with tempfile.TemporaryDirectory() as directory:
-        version, newest = 0, None
+        versions = {}
         for value in values:
-            changed = value != newest
-            version, newest = version + changed, value
+            changed = value not in versions
+            version = versions.setdefault(value, len(versions) + 1)
             assert keep(directory, {"pw": {}}, {"pw": value}) == ({"pw": version}, changed)
             with open(secret_path(directory, "pw", version), "rb") as file:
                 assert file.read() == value.encode()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import http.server
+import json
 import socket
 import threading
 import time
@@ -71,6 +72,26 @@ def closed_port_fixture():
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))  # bound, and not listening: nobody else gets it, and connections are refused
         yield sock.getsockname()[1]
+
+
+def test_the_checks_of_a_release_are_made_with_the_headers_of_its_record(server, capsys, tmp_path):
+    headers = {"Authorization": "Bearer t0ken", "Host": "shop.example"}
+    record = {"checks": [{"name": "a", "url": server.address + "/a", "headers": headers}]}
+    release = tmp_path / "releases" / ("a" * 16)
+    release.mkdir(parents=True)
+    (release / "release.json").write_text(json.dumps(record))
+    arguments = {"stack": "shop", "directory": str(tmp_path), "release": release.name}
+    outcome = run_module(health_check.main, capsys, arguments)
+    assert [one["name"] for one in outcome["timeline"]] == ["a"]
+    ((_path, sent),) = server.requests
+    assert headers.items() <= sent.items()
+    assert "t0ken" not in outcome.seen
+    # As an older release may have it: what is a number may be text, and what is not set be there.
+    loose = {"name": "b", "url": server.address + "/moved", "status": "302", "timeout": "5", "interval": "1", "body": None}
+    (release / "release.json").write_text(json.dumps({"checks": [loose]}))
+    assert [one["tries"] for one in run_module(health_check.main, capsys, arguments)["timeline"]] == [1]
+    missing = run_module(health_check.main, capsys, dict(arguments, release="b" * 16))
+    assert "there is no release bbbbbbbbbbbbbbbb" in missing["msg"]
 
 
 def test_many_checks_at_once(run, server):

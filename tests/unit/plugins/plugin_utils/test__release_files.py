@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 
 import pytest
 import yaml
@@ -24,17 +25,31 @@ STACK = {
 VERSIONS = {name: 3 for name in SECRETS}
 
 
+PIN = "nginx@sha256:" + "1" * 64
+
+
+def own_files(release):
+    """The files of the release's own directory."""
+    home = release["compose_file"].rpartition("/")[0]
+    return {path for path in release["files"] if path.startswith(home + "/")}
+
+
+def record(release):
+    return json.loads(release["files"][release["compose_file"].replace("compose.yaml", "release.json")]["content"])
+
+
 def test_a_release_is_its_compose_file_and_what_running_services_mount():
     release = release_files(STACK, None, {"key": 1})
     short = {name: hashlib.sha256(text.encode()).hexdigest()[:12] for name, text in (("a", "a\n"), ("b", "ü"))}
     assert release["compose_file"] == "/opt/stacks/shop/releases/{0}/compose.yaml".format(release["id"])
-    assert {path: item["content"] for path, item in release["files"].items() if path != release["compose_file"]} == {
+    assert {path: item["content"] for path, item in release["files"].items() if path not in own_files(release)} == {
         "/opt/stacks/shop/files/{0}/a.conf".format(short["a"]): "a\n",
         "/opt/stacks/shop/files/{0}/b.conf".format(short["b"]): "ü",
     }
-    assert {item["mode"] for item in release["files"].values()} == {"0644"}
+    modes = {path.rpartition("/")[2]: item["mode"] for path, item in release["files"].items()}
+    assert modes == {"compose.yaml": "0644", "release.json": "0600", "a.conf": "0644", "b.conf": "0644"}
     mounted = {item["file"] for item in release["definition"]["configs"].values()}
-    assert mounted == set(release["files"]) - {release["compose_file"]}
+    assert mounted == set(release["files"]) - own_files(release)
 
 
 def test_the_compose_file_says_whose_it_is():
@@ -51,6 +66,9 @@ def test_the_compose_file_says_whose_it_is():
         (dict(STACK, configs=dict(STACK["configs"], **{"a.conf": {"content": "other"}})), None, {"key": 1}),
         (STACK, None, {"key": 2}),
         (STACK, "/srv/shop", {"key": 1}),
+        (STACK, None, {"key": 1}, {"nginx": PIN}),
+        (dict(STACK, checks=[{"name": "a", "url": "http://127.0.0.1/"}]), None, {"key": 1}),
+        (dict(STACK, steps=[{"name": "a", "service": "web", "command": "true", "before": "activate"}]), None, {"key": 1}),
         (dict(STACK, services={"web": dict(STACK["services"]["web"], image="nginx:2")}), None, {"key": 1}),
     ],
 )
@@ -64,6 +82,38 @@ def test_what_does_not_run_is_no_part_of_the_id():
     assert other == release_files(STACK, None, {"key": 1})
 
 
+def test_the_record_holds_what_bringing_it_back_takes():
+    step = {"name": "migrate", "service": "web", "command": "manage migrate", "before": "activate"}
+    check = {"name": "a", "url": "http://127.0.0.1/"}
+    release = release_files(dict(STACK, steps=[step], checks=[check]), None, {"key": 4, "other": 2}, {"nginx": PIN, "x": "sha256:0"})
+    kept = record(release)
+    assert kept["images"] == {"nginx": PIN}, "what does not run is no part of it"
+    assert kept["secrets"] == {"key": 4}
+    assert kept["checks"] == [check]
+    assert kept["steps"] == release["steps"] and kept["steps"][0]["command"] == ["manage", "migrate"]
+    assert kept["definition"]["services"]["web"]["image"] == PIN
+    assert release["id"] not in json.dumps(kept), "the name is the digest of it"
+
+
+def test_the_checks_of_the_record_have_the_types_that_they_are_made_with():
+    check = {"name": "a", "url": "http://127.0.0.1/", "status": "302", "timeout": "5", "interval": 1, "body": None, "headers": {"X-Depth": 3, "X-No": None}}
+    declared = dict(STACK, checks=[check, {"name": "b", "url": "http://127.0.0.1/b", "body": "ok"}])
+    assert stack_problems([declared], {"shop": list(SECRETS) + ["key", "other"]}) == stack_problems([STACK], {"shop": list(SECRETS) + ["key", "other"]})
+    assert record(release_files(declared, None, {"key": 1}))["checks"] == [
+        {"name": "a", "url": "http://127.0.0.1/", "status": 302, "timeout": 5.0, "interval": 1.0, "headers": {"X-Depth": "3"}},
+        {"name": "b", "url": "http://127.0.0.1/b", "body": "ok"},
+    ]
+
+
+def test_the_declarations_digest_is_the_same_on_every_machine():
+    here = release_files(STACK, None, {"key": 1})
+    there = release_files(STACK, "/srv/shop", {"key": 7}, {"nginx": PIN})
+    assert here["id"] != there["id"]
+    assert here["declaration_digest"] == there["declaration_digest"]
+    configs = dict(STACK["configs"], **{"a.conf": {"content": "other"}})
+    assert release_files(dict(STACK, configs=configs), None, {"key": 1})["declaration_digest"] != here["declaration_digest"]
+
+
 @settings(max_examples=100, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(STACKS)
 def test_the_compose_file_is_the_definition_and_every_mount_is_written(declared):
@@ -72,7 +122,8 @@ def test_the_compose_file_is_the_definition_and_every_mount_is_written(declared)
     assert release_files(declared, None, VERSIONS) == release
     assert yaml.safe_load(release["files"][release["compose_file"]]["content"]) == release["definition"]
     mounted = {item["file"] for item in release["definition"].get("configs", {}).values()}
-    assert mounted == set(release["files"]) - {release["compose_file"]}
+    assert mounted == set(release["files"]) - own_files(release) == set(record(release)["files"])
+    assert record(release)["definition"] == release["definition"]
     secrets = secret_files_options(declared, SECRETS)
     for entry in release["definition"].get("secrets", {}).values():
         name, _slash, version = entry["file"].rpartition("secrets/")[2].partition("/")

@@ -1,0 +1,58 @@
+# Copyright: the portside.stack contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The program that the boot unit starts on the host: there is no Ansible there, and no module that is handed things.
+
+This module util is PRIVATE to the portside.stack collection. It can have breaking changes at any time.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import typing as t
+
+from ansible_collections.portside.stack.plugins.module_utils._compose_cli import environment
+from ansible_collections.portside.stack.plugins.module_utils._engine import SOCKET, EngineClient
+from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
+from ansible_collections.portside.stack.plugins.module_utils._lease import StackLock
+from ansible_collections.portside.stack.plugins.module_utils._reconcile import reconcile
+from ansible_collections.portside.stack.plugins.module_utils._release_store import ReleaseStore
+from ansible_collections.portside.stack.plugins.module_utils._sockets import listeners
+
+
+def _run(argv: t.List[str], data: t.Optional[str]) -> t.Tuple[int, str, str]:
+    # There is no module here whose run_command could be called.
+    done = subprocess.run(  # pylint: disable=ansible-bad-function
+        argv,
+        input=data or "",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(os.environ, SOCKET),
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def _tell(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def main(argv: t.Sequence[str]) -> int:
+    """``reconcile DIRECTORY``: the exit code is 0 when the stack in the directory is up."""
+    if len(argv) != 2 or argv[0] != "reconcile":
+        sys.stderr.write("usage: portside.pyz reconcile DIRECTORY\n")
+        return 2
+    store = ReleaseStore(argv[1])
+    try:
+        lock = StackLock(store.stack, time.time)
+        reconcile(store, lock, EngineClient(), _run, time, listeners, _tell)
+    except (StackError, OSError) as error:
+        sys.stderr.write("{0}\n".format(error))
+        return 1
+    return 0

@@ -1,0 +1,128 @@
+# Copyright: the portside.stack contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The boot unit: after every start of the engine, systemd has each stack brought to its current release.
+
+This module util is PRIVATE to the portside.stack collection. It can have breaking changes at any time.
+
+The host has no Ansible. So the code that a deploy brings a stack up with is put there as one file that Python runs.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import os
+import re
+import sys
+import typing as t
+import zipfile
+
+from ansible_collections.portside.stack.plugins.module_utils import _boot_main
+from ansible_collections.portside.stack.plugins.module_utils._compose_cli import Run
+from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
+from ansible_collections.portside.stack.plugins.module_utils._filesystem import FileSystem
+
+PROGRAM = "/usr/local/lib/portside/portside.pyz"
+UNITS = "/etc/systemd/system"
+# Only where systemd is the init of the host.
+_BOOTED = "/run/systemd/system"
+_IMPORT = re.compile(r"^from (ansible_collections\.portside\.stack\.plugins\.module_utils\.\w+) import", re.MULTILINE)
+_START = "import sys\n\nfrom {0} import main\n\nsys.exit(main(sys.argv[1:]))\n"
+# Wanted by the engine and not by a target: so it runs too when the engine is started again, by a person or after a crash.
+_UNIT = """\
+[Unit]
+Description=Bring the stack in %f to its current release
+After=docker.service
+ConditionPathExists=%f/current
+
+[Service]
+Type=oneshot
+ExecStart={python} -I {program} reconcile %f
+SyslogIdentifier=portside
+
+[Install]
+WantedBy=docker.service
+"""
+
+
+def sources() -> t.Dict[str, str]:
+    """The text of each module that the program needs, by its name."""
+    found: t.Dict[str, str] = {}
+    wanted = [_boot_main.__name__]
+    while wanted:
+        name = wanted.pop()
+        if name not in found:
+            # From wherever this code itself was loaded: a checkout, or the archive that Ansible sends to the host.
+            found[name] = importlib.import_module(name).__spec__.loader.get_source(name)
+            wanted += _IMPORT.findall(found[name])
+    return found
+
+
+def program() -> bytes:
+    """The file that Python runs, the same bytes for the same sources."""
+    files = {"__main__.py": _START.format(_boot_main.__name__)}
+    for name, text in sources().items():
+        path = name.replace(".", "/")
+        files[path + ".py"] = text
+        while "/" in path:
+            path = path.rpartition("/")[0]
+            files[path + "/__init__.py"] = ""
+    archive = io.BytesIO()
+    # Stored, as what compression makes of it differs between versions of zlib.
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as packed:
+        for path, text in sorted(files.items()):
+            packed.writestr(zipfile.ZipInfo(path), text.encode("utf-8"))
+    return archive.getvalue()
+
+
+def unit_name(directory: str) -> str:
+    """The unit of the stack in a directory, escaped as systemd-escape --path does."""
+    path = "/".join(filter(None, directory.split("/")))
+    escaped = re.sub(rb"[^A-Za-z0-9:_./]|^\.", lambda one: b"\\x%02x" % ord(one.group()), path.encode("utf-8"))
+    return "portside@{0}.service".format(escaped.decode("ascii").replace("/", "-"))
+
+
+class BootUnit:
+    """The units of a host. Does nothing where systemd does not run it."""
+
+    def __init__(self, fs: FileSystem, run: Run, root: str = "") -> None:
+        self._fs, self._run, self._root = fs, run, root
+
+    def ensure(self, directory: str) -> bool:
+        """Have the stack in a directory brought up after every start of the engine; answers whether that is new."""
+        if not self._fs.lstat(self._root + _BOOTED):
+            return False
+        renewed = self._put(PROGRAM, program())
+        unit = _UNIT.format(python=sys.executable, program=PROGRAM).encode("utf-8")
+        if self._put(UNITS + "/portside@.service", unit):
+            renewed = True
+            self._systemctl("daemon-reload")
+        if self._fs.lstat("{0}{1}/docker.service.wants/{2}".format(self._root, UNITS, unit_name(directory))):
+            return renewed
+        self._systemctl("enable", unit_name(directory))
+        return True
+
+    def _put(self, path: str, data: bytes) -> bool:
+        target = self._root + path
+        if self._fs.lstat(target) and self._fs.read(target) == data:
+            return False
+        os.makedirs(os.path.dirname(target), mode=0o755, exist_ok=True)
+        candidate = target + ".new"
+        if self._fs.lstat(candidate):
+            self._fs.unlink(candidate)
+        self._fs.write_new(candidate, data)
+        self._fs.chmod(candidate, 0o644)
+        self._fs.fsync(candidate)
+        self._fs.rename(candidate, target)
+        return True
+
+    def _systemctl(self, *arguments: str) -> None:
+        code, out, err = self._run(["systemctl", *arguments], None)
+        if code:
+            raise StackError(
+                "systemctl {0} failed: {1}. The stack is up, but nothing brings it back after a restart of the host "
+                "beyond Docker's restart policies. Remedy: mend that on the host, then run again.".format(
+                    " ".join(arguments), (err or out).strip()
+                )
+            )

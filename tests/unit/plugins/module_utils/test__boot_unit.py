@@ -1,0 +1,155 @@
+# Copyright: the portside.stack contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import importlib
+import os
+import subprocess
+import sys
+import zipfile
+
+import pytest
+from ansible_collections.portside.stack.plugins.module_utils import _boot_main, _boot_unit
+from ansible_collections.portside.stack.plugins.module_utils._boot_unit import BootUnit, program, sources, unit_name
+from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
+from ansible_collections.portside.stack.plugins.module_utils._filesystem import FileSystem
+
+WANTS = "etc/systemd/system/docker.service.wants"
+NAME = "portside@opt-stacks-demo.service"
+
+
+class Systemd:
+    """A host's files, and systemctl as far as it changes them."""
+
+    def __init__(self, root):
+        self.root, self.calls, self.code = root, [], 0
+        (root / "run/systemd/system").mkdir(parents=True)
+        (root / WANTS).mkdir(parents=True)
+
+    def run(self, argv, _data):
+        self.calls.append(argv[1:])
+        link = self.root / WANTS / argv[-1]
+        if not self.code and argv[1] == "enable":
+            link.symlink_to("/etc/systemd/system/portside@.service")
+        return self.code, "", "Failed to connect to bus\n" if self.code else ""
+
+    def unit(self):
+        return BootUnit(FileSystem(), self.run, str(self.root))
+
+
+@pytest.fixture
+def host(tmp_path):
+    return Systemd(tmp_path)
+
+
+def test_what_is_missing_is_put_there_once(host):
+    assert host.unit().ensure("/opt/stacks/demo")
+    assert host.calls == [["daemon-reload"], ["enable", NAME]]
+    pyz = host.root / "usr/local/lib/portside/portside.pyz"
+    assert pyz.read_bytes() == program()
+    unit = host.root / "etc/systemd/system/portside@.service"
+    assert "ExecStart={0} -I /usr/local/lib/portside/portside.pyz reconcile %f\n".format(sys.executable) in unit.read_text()
+    assert [path.stat().st_mode & 0o777 for path in (pyz, unit)] == [0o644, 0o644]
+    host.calls.clear()
+    assert not host.unit().ensure("/opt/stacks/demo")
+    assert host.unit().ensure("/opt/stacks/blog")
+    assert host.calls == [["enable", "portside@opt-stacks-blog.service"]]
+
+
+def test_what_differs_is_renewed(host):
+    host.unit().ensure("/opt/stacks/demo")
+    host.calls.clear()
+    pyz = host.root / "usr/local/lib/portside/portside.pyz"
+    pyz.write_bytes(b"older")
+    # As after a kill in the middle of the writing.
+    pyz.with_name("portside.pyz.new").write_bytes(b"half")
+    assert host.unit().ensure("/opt/stacks/demo")
+    assert (pyz.read_bytes(), os.listdir(pyz.parent), host.calls) == (program(), ["portside.pyz"], [])
+    (host.root / "etc/systemd/system/portside@.service").write_text("older")
+    assert host.unit().ensure("/opt/stacks/demo")
+    assert host.calls == [["daemon-reload"]]
+
+
+def test_without_systemd_nothing_is_done(tmp_path):
+    unit = BootUnit(FileSystem(), lambda *_arguments: pytest.fail("ran something"), str(tmp_path))
+    assert not unit.ensure("/opt/stacks/demo")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_refusal_of_systemd_is_told(host):
+    host.code = 1
+    with pytest.raises(StackError, match="systemctl daemon-reload failed: Failed to connect to bus. .*Remedy"):
+        host.unit().ensure("/opt/stacks/demo")
+
+
+@pytest.mark.parametrize(
+    "directory, name",
+    [
+        ("/opt/stacks/demo", "opt-stacks-demo"),
+        ("/opt/stacks//my-app/", r"opt-stacks-my\x2dapp"),
+        ("/srv/a_b.c:d", "srv-a_b.c:d"),
+        ("/.x/.ä b", r"\x2ex-.\xc3\xa4\x20b"),
+    ],
+)
+def test_names_are_as_systemd_escapes_them(directory, name):
+    assert unit_name(directory) == "portside@{0}.service".format(name)
+
+
+def python(*arguments):
+    return subprocess.run([sys.executable, "-I", *arguments], capture_output=True, check=False)
+
+
+def test_the_program_has_all_it_needs_and_only_that(tmp_path):
+    pyz = tmp_path / "portside.pyz"
+    pyz.write_bytes(program())
+    done = python(str(pyz))
+    assert (done.returncode, done.stderr.decode()) == (2, "usage: portside.pyz reconcile DIRECTORY\n")
+    names = {name.rpartition("/")[2] for name in zipfile.ZipFile(pyz).namelist()}
+    assert {"_reconcile.py", "_compose_stack.py", "_lease.py", "__main__.py"} < names
+    assert "_boot_unit.py" not in names
+
+
+def test_imports_inside_of_functions_would_be_found_too():
+    # The sources are searched for imports at the beginning of a line; there must be no others.
+    for name, text in sources().items():
+        assert "    from ansible_collections" not in text, name
+        assert "ansible.module_utils" not in text, name
+
+
+def test_it_is_the_same_from_the_archive_that_ansible_sends(tmp_path):
+    archive = tmp_path / "payload.zip"
+    with zipfile.ZipFile(archive, "w") as packed:
+        for name in [*sources(), _boot_unit.__name__, FileSystem.__module__]:
+            path = name.replace(".", "/")
+            module = importlib.import_module(name)
+            packed.write(module.__file__, path + ".py")
+        while "/" in path:
+            path = path.rpartition("/")[0]
+            packed.writestr(path + "/__init__.py", "")
+    code = "import sys; sys.path.insert(0, {0!r}); import {1} as b; sys.stdout.buffer.write(b.program())"
+    done = python("-c", code.format(str(archive), _boot_unit.__name__))
+    assert (done.stderr, done.stdout == program()) == (b"", True)
+
+
+@pytest.mark.parametrize("error", [StackError("stack demo: no"), OSError(28, "No space left on device", "/x")])
+def test_the_program_tells_an_error_and_fails(monkeypatch, capsys, error):
+    def reconcile(*_arguments):
+        raise error
+
+    monkeypatch.setattr(_boot_main, "reconcile", reconcile)
+    assert _boot_main.main(["reconcile", "/opt/stacks/demo"]) == 1
+    assert str(error) in capsys.readouterr().err
+    monkeypatch.setattr(_boot_main, "reconcile", lambda store, lock, *_arguments: print(store.directory, lock.stack))
+    assert _boot_main.main(["reconcile", "/opt/stacks/demo/"]) == 0
+    assert capsys.readouterr().out == "/opt/stacks/demo demo\n"
+
+
+def test_the_program_runs_commands_with_nothing_that_chooses_another_engine(monkeypatch):
+    monkeypatch.setenv("DOCKER_HOST", "tcp://elsewhere")
+    monkeypatch.setenv("COMPOSE_FILE", "other.yaml")
+    code, out, err = _boot_main._run(["sh", "-c", "cat; env; echo no >&2; exit 3"], "given\n")
+    assert (code, err) == (3, "no\n")
+    assert out.startswith("given\n")
+    assert "DOCKER_HOST=unix:///var/run/docker.sock" in out
+    assert "COMPOSE_FILE" not in out
