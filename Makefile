@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(VENV):$(PATH)
 export MOLECULE_GLOB := molecule/*/molecule.yml
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/collections
 
-.PHONY: help setup bed demo demo-status demo-down demo-test test lint unit artefact molecule bench clean
+.PHONY: help setup bed demo demo-status demo-down demo-test test test-faults lint unit artefact molecule bench clean
 
 help: ## these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -63,6 +63,11 @@ molecule: bed ## the scenarios, one after the other; SCENARIOS="docker host" pic
 	  echo "== molecule: $$scenario"; \
 	  molecule test -s $$scenario || exit 1; \
 	done
+
+test-faults: bed ## every fault, and every blow at every stage, on one host that is kept (20 min)
+	@$(BED) up faults --publish 18083:80
+	ansible-playbook site.yml -i tests/faults/inventory
+	PYTHONPATH=tests/faults PYTEST_PLUGINS=deploys,faults pytest -q -rP tests/faults
 
 bench: setup ## how much one config_files saves against a loop of copy, as a ratio (2 min)
 	python3 tests/bench/config_files.py

@@ -24,6 +24,7 @@ An event has the keys that have something to say. A reader takes what it knows, 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import typing as t
@@ -49,7 +50,11 @@ class History:
             end = file.seek(0, os.SEEK_END)
             # A line that a power loss cut short stays alone on its line.
             torn = end and os.pread(descriptor, 1, end - 1) != b"\n"
-            file.write(("\n" if torn else "").encode() + line.encode("utf-8"))
+            data = ("\n" if torn else "").encode() + line.encode("utf-8")
+            # On a full disk a part of it may fit.
+            if file.write(data) != len(data):
+                file.truncate(end)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self._path)
             os.fsync(descriptor)
 
     def read(self) -> t.List[Event]:

@@ -1,0 +1,26 @@
+"""One fault per stage. The procedure and all others are in tests/faults."""
+
+from __future__ import annotations
+
+import pytest
+from faults import FAULTS, prove_blow, prove_fault
+
+ONE_PER_STAGE = (
+    "a secret without a value",
+    "an image for another architecture",
+    "the disk is full while files are written",
+    "a migration that fails",
+    "a service that is never healthy",
+    "a step that fails when the new release serves",
+    "a check that fails",
+)
+
+
+@pytest.mark.parametrize("fault", ONE_PER_STAGE)
+def test_the_previous_release_serves_after(fault, notes, registry):
+    prove_fault(FAULTS[fault], notes, registry)
+
+
+@pytest.mark.parametrize(("blow", "stage"), [("SIGKILL", "steps"), ("Ctrl-C", "activate")])
+def test_old_or_new_serves_after(blow, stage, notes, registry):
+    prove_blow(blow, stage, notes, registry)

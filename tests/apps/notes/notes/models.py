@@ -1,0 +1,9 @@
+# Copyright: the portside.stack contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from django.db import models
+
+
+class Note(models.Model):
+    text = models.TextField()
+    created_at = models.DateTimeField(auto_now_add=True)
