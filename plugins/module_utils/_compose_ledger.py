@@ -13,6 +13,7 @@ import os
 import typing as t
 
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
+from ansible_collections.portside.stack.plugins.module_utils._filesystem import FileSystem, write_json
 
 # Of each one-shot, so that the file does not grow with every release.
 _REMEMBERED = 20
@@ -65,10 +66,4 @@ class OneShotLedger:
 
     def _write(self, entries: t.Mapping[str, t.Any]) -> None:
         os.makedirs(os.path.dirname(self._path), exist_ok=True)
-        candidate = self._path + ".new"
-        with open(candidate, "w", encoding="utf-8") as handle:
-            json.dump(entries, handle, indent=2)
-            handle.write("\n")
-            handle.flush()
-            os.fsync(handle.fileno())
-        os.replace(candidate, self._path)
+        write_json(FileSystem(), self._path, entries)

@@ -15,8 +15,8 @@ import typing as t
 from ansible_collections.portside.stack.plugins.module_utils._compose_cli import Clock, Run, last_lines
 from ansible_collections.portside.stack.plugins.module_utils._engine import EngineClient
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
+from ansible_collections.portside.stack.plugins.module_utils._filesystem import FileSystem
 from ansible_collections.portside.stack.plugins.module_utils._schema import in_container, servers
-from ansible_collections.portside.stack.plugins.module_utils._step_ledger import sync_directory
 from ansible_collections.portside.stack.plugins.module_utils._time_limit import Ended, run_limited
 
 # A renaming waits for 5 s until nobody is connected; each try first sends those away who came in between.
@@ -83,7 +83,7 @@ def dump(
     clock: Clock,
 ) -> int:
     """Write a database to a file that appears whole or not at all; answers its size in bytes."""
-    candidate = path + ".new"
+    fs, candidate = FileSystem(), path + ".new"
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     _unlink(candidate)
     # A new file each time: what an interrupted run had begun may still be writing to the former one.
@@ -93,9 +93,9 @@ def dump(
         pg_dump = in_container(container, "pg_dump", "-w", "-Fc", "-U", user, "-d", database, "--lock-wait-timeout=60000")
         argv = ["sh", "-c", 'file=$1; shift; exec "$@" >"$file"', "sh", candidate, *pg_dump]
         _must(run_limited(run, clock, argv, seconds), seconds)
-        _sync(candidate)
+        fs.fsync(candidate)
         os.replace(candidate, path)
-        sync_directory(os.path.dirname(path))
+        fs.fsync(os.path.dirname(path))
     finally:
         _unlink(candidate)
     return os.path.getsize(path)
@@ -203,14 +203,6 @@ def _said(code: int, err: str) -> str:
 def _shortened(name: str, end: str) -> str:
     room = _NAME_BYTES - len(end)
     return name.encode("utf-8")[:room].decode("utf-8", "ignore") + end
-
-
-def _sync(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _unlink(path: str) -> None:

@@ -9,6 +9,7 @@ This module util is PRIVATE to the portside.stack collection. It can have breaki
 from __future__ import annotations
 
 import grp
+import json
 import os
 import pwd
 import re
@@ -63,6 +64,9 @@ class FileSystem:
     def chmod(self, path, mode):
         os.chmod(path, mode)
 
+    def symlink(self, target, path):
+        os.symlink(target, path)
+
     def link(self, existing, new):
         os.link(existing, new, follow_symlinks=False)
 
@@ -98,6 +102,17 @@ class FileSystem:
 
     def remove_tree(self, path):
         shutil.rmtree(path)
+
+
+def write_json(fs, path, value):
+    """Write what only root reads, whole or not at all, and so that it survives a power loss."""
+    candidate = path + ".new"
+    if fs.lstat(candidate):
+        fs.unlink(candidate)
+    fs.write_new(candidate, (json.dumps(value, indent=1) + "\n").encode("utf-8"))
+    fs.fsync(candidate)
+    fs.rename(candidate, path)
+    fs.fsync(os.path.dirname(path))
 
 
 class Accounts:

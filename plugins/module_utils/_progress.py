@@ -8,8 +8,10 @@ This module util is PRIVATE to the portside.stack collection. It can have breaki
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
+from ansible_collections.portside.stack.plugins.module_utils._lease import StackLock
 from ansible_collections.portside.stack.plugins.module_utils._run_directory import (
     DIRECTORY,
     STACK_NAME,
@@ -17,7 +19,7 @@ from ansible_collections.portside.stack.plugins.module_utils._run_directory impo
     run_path,
 )
 
-__all__ = ["DIRECTORY", "STACK_NAME", "Progress", "progress_path"]
+__all__ = ["DIRECTORY", "STACK_NAME", "Progress", "progress_path", "watched_work"]
 
 
 def progress_path(stack: str, directory: str = DIRECTORY) -> str:
@@ -41,3 +43,20 @@ class Progress:
     def close(self) -> None:
         self._file.truncate(0)
         self._file.close()
+
+
+@contextlib.contextmanager
+def watched_work(
+    lock: StackLock, stack: str, token: str, stage: str, seconds: float, lines: t.List[str]
+) -> t.Iterator[t.Callable[[str], None]]:
+    """Keep all others out for the body, as StackLock.work does, and let everybody watch.
+
+    Answers what to tell a line of progress to; ``lines`` keeps them all. Raises LockHeld, before the body.
+    """
+    with lock.work(token, stage, seconds):
+        progress = Progress(stack)
+        progress.lines = lines
+        try:
+            yield progress.tell
+        finally:
+            progress.close()

@@ -15,7 +15,7 @@ from ansible_collections.portside.stack.plugins.module_utils._errors import Stac
 from ansible_collections.portside.stack.plugins.module_utils._files import parse
 from ansible_collections.portside.stack.plugins.module_utils._files_apply import apply
 from ansible_collections.portside.stack.plugins.module_utils._files_plan import Planner
-from ansible_collections.portside.stack.plugins.module_utils._filesystem import Accounts
+from ansible_collections.portside.stack.plugins.module_utils._filesystem import Accounts, FileSystem, write_json
 from ansible_collections.portside.stack.plugins.module_utils._history import Event, History, event
 from ansible_collections.portside.stack.plugins.module_utils._lease import Lease, utc
 from ansible_collections.portside.stack.plugins.module_utils._release_diff import given_record, release_diff
@@ -25,12 +25,10 @@ from ansible_collections.portside.stack.plugins.module_utils._release_store impo
 from ansible_collections.portside.stack.plugins.module_utils._release_write import (
     Files,
     Label,
-    ReleaseFileSystem,
     plan_release,
     remove_release,
     switch_current,
     write_release,
-    write_state,
 )
 from ansible_collections.portside.stack.plugins.module_utils._step_ledger import StepLedger
 from ansible_collections.portside.stack.plugins.module_utils._step_volumes import missing_volumes, steps_on
@@ -47,7 +45,7 @@ class ReleaseOnHost:
         self,
         store: ReleaseStore,
         release: str,
-        fs: ReleaseFileSystem,
+        fs: FileSystem,
         engine: EngineClient,
         label: Label,
         now: t.Callable[[], float],
@@ -126,7 +124,7 @@ class ReleaseOnHost:
         except (OSError, StackError) as error:
             self._warn("{0} Without it a rollback to this release has to be told schema=keep.".format(error))
         ensure_boot_unit()
-        write_state(self._fs, store.state_path(release, "verified.json"), {"verified": utc(self._now()), "schema": schema})
+        write_json(self._fs, store.state_path(release, "verified.json"), {"verified": utc(self._now()), "schema": schema})
         switch_current(self._fs, store, release)
         record = self._event(kind, action, why, lease, previous=previous)
         pruned = Pruned([], [], [], {}, [])

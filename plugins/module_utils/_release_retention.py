@@ -14,13 +14,12 @@ import typing as t
 
 from ansible_collections.portside.stack.plugins.module_utils._engine import EngineClient
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
-from ansible_collections.portside.stack.plugins.module_utils._filesystem import FileSystem
+from ansible_collections.portside.stack.plugins.module_utils._filesystem import FileSystem, write_json
 from ansible_collections.portside.stack.plugins.module_utils._release_images import prune_images
 from ansible_collections.portside.stack.plugins.module_utils._release_store import RELEASE_ID, ReleaseStore
 from ansible_collections.portside.stack.plugins.module_utils._release_write import (
     discard,
     remove_release,
-    write_state,
 )
 from ansible_collections.portside.stack.plugins.module_utils._step_ledger import Entry, StepLedger
 
@@ -93,7 +92,7 @@ def retain(fs: FileSystem, engine: EngineClient, store: ReleaseStore, keep: int)
         store.left_images(),
     )
     if images.names != store.left_images():
-        write_state(fs, store.left_images_path, images.names)
+        write_json(fs, store.left_images_path, images.names)
     removed = [release for release in dropped if release not in holding]
     warnings = [warning for release in removed for warning in remove_release(fs, store, release)]
     mounted = [mount.get("Source") or "" for container in containers for mount in container.get("Mounts") or ()]

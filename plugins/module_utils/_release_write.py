@@ -8,7 +8,6 @@ This module util is PRIVATE to the portside.stack collection. It can have breaki
 
 from __future__ import annotations
 
-import json
 import os
 import typing as t
 
@@ -24,13 +23,6 @@ Files = t.Mapping[str, t.Mapping[str, str]]
 Label = t.Callable[[str, str, bool], None]
 
 _MODES = {COMPOSE_FILE: "0644", RECORD: "0600"}
-
-
-class ReleaseFileSystem(FileSystem):
-    """What releases need beyond files: a link."""
-
-    def symlink(self, target: str, path: str) -> None:
-        os.symlink(target, path)
 
 
 def plan_release(fs: FileSystem, store: ReleaseStore, release: str, files: Files, check_mode: bool) -> Plan:
@@ -128,18 +120,7 @@ def _place(fs: FileSystem, store: ReleaseStore, release: str, plan: Plan, label:
     return left
 
 
-def write_state(fs: FileSystem, path: str, value: t.Any) -> None:
-    """Write JSON that only root reads, whole or not at all."""
-    candidate = path + ".new"
-    if fs.lstat(candidate):
-        fs.unlink(candidate)
-    fs.write_new(candidate, (json.dumps(value, indent=1, sort_keys=True) + "\n").encode("utf-8"))
-    fs.fsync(candidate)
-    fs.rename(candidate, path)
-    fs.fsync(os.path.dirname(path))
-
-
-def switch_current(fs: ReleaseFileSystem, store: ReleaseStore, release: str) -> None:
+def switch_current(fs: FileSystem, store: ReleaseStore, release: str) -> None:
     """Have `current` name a release: at every moment it names the old one or the new one."""
     link = os.path.join(store.directory, "current")
     candidate = link + ".new"

@@ -13,6 +13,7 @@ import os
 import typing as t
 
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
+from ansible_collections.portside.stack.plugins.module_utils._filesystem import FileSystem, write_json
 from ansible_collections.portside.stack.plugins.module_utils._release_store import ReleaseStore
 
 _LINES = 50
@@ -104,26 +105,8 @@ class StepLedger:
         self._write(entries)
 
     def _write(self, entries: t.List[Entry]) -> None:
-        directory = os.path.dirname(self._path)
-        os.makedirs(directory, mode=0o700, exist_ok=True)
-        candidate = self._path + ".new"
-        with open(candidate, "w", encoding="utf-8") as handle:
-            os.fchmod(handle.fileno(), 0o600)
-            json.dump(entries, handle, indent=2, sort_keys=True)
-            handle.write("\n")
-            handle.flush()
-            os.fsync(handle.fileno())
-        os.replace(candidate, self._path)
-        sync_directory(directory)
-
-
-def sync_directory(path: str) -> None:
-    """Have the names in a directory survive a power loss."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
+        write_json(FileSystem(), self._path, entries)
 
 
 def last_of(output: t.Sequence[str]) -> t.List[str]:

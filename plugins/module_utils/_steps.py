@@ -104,8 +104,8 @@ def unknown_text(stack: str, step: Step, entry: Entry) -> str:
         known = "its container was ended from outside (exit code {0})".format(entry["exit_code"])
     return "\n".join(
         [
-            "stack {0}: how the step {1} ended is not known. An earlier run started it at {2}, "
-            "and {3}.".format(stack, step.name, entry["started"], known),
+            "stack {0}: how the step {1} ended is not known. An earlier run started it in service "
+            "{2} at {3}, and {4}.".format(stack, step.name, step.service, entry["started"], known),
             *_quoted("The last it said", entry["output"]),
             "Running it twice may do harm, so it is left to you, and was not started.",
             "Remedy: look at what it works on. If it may run again, run with -e rerun={0} this once, or declare "
@@ -121,7 +121,7 @@ def failure_text(
 ) -> str:
     """The error of a step that failed. ``what`` happened, ``current`` is the release that was good before."""
     lines = [
-        "stack {0}: step {1} {2}.".format(stack, step.name, what),
+        "stack {0}: step {1} in service {2} {3}.".format(stack, step.name, step.service, what),
         *(_quoted("Its last output", entry["output"]) or ["It wrote nothing."]),
         _schema_text(step, schema),
     ]

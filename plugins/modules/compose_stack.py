@@ -231,7 +231,7 @@ from ansible_collections.portside.stack.plugins.module_utils._compose_stack impo
 from ansible_collections.portside.stack.plugins.module_utils._engine import SOCKET, EngineClient
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 from ansible_collections.portside.stack.plugins.module_utils._lease import StackLock
-from ansible_collections.portside.stack.plugins.module_utils._progress import Progress
+from ansible_collections.portside.stack.plugins.module_utils._progress import watched_work
 from ansible_collections.portside.stack.plugins.module_utils._release_store import ReleaseStore
 from ansible_collections.portside.stack.plugins.module_utils._sockets import listeners
 
@@ -286,14 +286,9 @@ class Task:
 
     def locked_result(self, lines: t.List[str]) -> t.Dict[str, t.Any]:
         """The result of real work: nobody else does any meanwhile, and everybody may watch."""
-        lock = StackLock(self.name, time.time)
-        with lock.work(self.params["lock"], STAGES[self.params["state"]], self.limit()):
-            progress = Progress(self.name)
-            progress.lines = lines
-            try:
-                return self.result(progress.tell)
-            finally:
-                progress.close()
+        lock, stage = StackLock(self.name, time.time), STAGES[self.params["state"]]
+        with watched_work(lock, self.name, self.params["lock"], stage, self.limit(), lines) as tell:
+            return self.result(tell)
 
 
 def failed(module: AnsibleModule, stack: str, error: Exception, lines: t.List[str]) -> None:

@@ -149,7 +149,7 @@ from ansible_collections.portside.stack.plugins.module_utils._database_restore i
 from ansible_collections.portside.stack.plugins.module_utils._engine import SOCKET, EngineClient
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 from ansible_collections.portside.stack.plugins.module_utils._lease import StackLock
-from ansible_collections.portside.stack.plugins.module_utils._progress import Progress
+from ansible_collections.portside.stack.plugins.module_utils._progress import watched_work
 from ansible_collections.portside.stack.plugins.module_utils._release_store import ReleaseStore
 
 
@@ -168,15 +168,11 @@ def locked(module: AnsibleModule, store: ReleaseStore, lines: t.List[str]) -> t.
     if module.check_mode:
         return act(module, store, lines.append)
     seconds = module.params["timeout"] * len(module.params["dumps"])
-    with StackLock(store.stack, time.time).work(module.params["lock"], "restore", seconds):
+    lock = StackLock(store.stack, time.time)
+    with watched_work(lock, store.stack, module.params["lock"], "restore", seconds, lines) as tell:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
-        progress = Progress(store.stack)
-        progress.lines = lines
-        try:
-            return act(module, store, progress.tell)
-        finally:
-            progress.close()
+        return act(module, store, tell)
 
 
 def main() -> None:

@@ -153,7 +153,7 @@ from ansible_collections.portside.stack.plugins.module_utils._engine import SOCK
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 from ansible_collections.portside.stack.plugins.module_utils._image_build import Build, ImageBuilder, limit
 from ansible_collections.portside.stack.plugins.module_utils._lease import StackLock
-from ansible_collections.portside.stack.plugins.module_utils._progress import Progress
+from ansible_collections.portside.stack.plugins.module_utils._progress import watched_work
 
 
 def build_of(options: t.Mapping[str, t.Any]) -> Build:
@@ -190,13 +190,9 @@ def act(module: AnsibleModule, tell: t.Callable[[str], None]) -> t.Dict[str, t.A
 def work(module: AnsibleModule, lines: t.List[str]) -> t.Dict[str, t.Any]:
     """The same under the lock, and with everybody told."""
     seconds = limit([options["context"] for options in module.params["builds"]], module.params["timeout"])
-    with StackLock(module.params["stack"], time.time).work(module.params["lock"], "build", seconds):
-        progress = Progress(module.params["stack"])
-        progress.lines = lines
-        try:
-            return act(module, progress.tell)
-        finally:
-            progress.close()
+    stack = module.params["stack"]
+    with watched_work(StackLock(stack, time.time), stack, module.params["lock"], "build", seconds, lines) as tell:
+        return act(module, tell)
 
 
 def main() -> None:

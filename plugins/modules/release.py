@@ -169,11 +169,12 @@ from ansible_collections.portside.stack.plugins.module_utils._check_headers impo
 from ansible_collections.portside.stack.plugins.module_utils._commands import detached
 from ansible_collections.portside.stack.plugins.module_utils._engine import SOCKET, EngineClient
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
+from ansible_collections.portside.stack.plugins.module_utils._filesystem import FileSystem
 from ansible_collections.portside.stack.plugins.module_utils._lease import Lease, StackLock
 from ansible_collections.portside.stack.plugins.module_utils._release_actions import ReleaseOnHost
 from ansible_collections.portside.stack.plugins.module_utils._release_schema import schemas_to_record
 from ansible_collections.portside.stack.plugins.module_utils._release_store import RECORD, ReleaseStore
-from ansible_collections.portside.stack.plugins.module_utils._release_write import Label, ReleaseFileSystem
+from ansible_collections.portside.stack.plugins.module_utils._release_write import Label
 
 # What the lock calls the work, and the seconds it may take.
 STAGES = {"present": ("release", 300), "current": ("commit", 600), "failed": ("failure", 60), "absent": ("removal", 120)}
@@ -207,7 +208,7 @@ def act(module: AnsibleModule, store: ReleaseStore, lease: t.Optional[Lease]) ->
     release = ReleaseOnHost(
         store,
         params["release"],
-        ReleaseFileSystem(),
+        FileSystem(),
         engine,
         labeller(module),
         time.time,
@@ -223,7 +224,7 @@ def act(module: AnsibleModule, store: ReleaseStore, lease: t.Optional[Lease]) ->
             params["keep"],
             lease,
             lambda: schemas_to_record(store, engine, run),
-            lambda: BootUnit(ReleaseFileSystem(), run).ensure(store.directory),
+            lambda: BootUnit(FileSystem(), run).ensure(store.directory),
         )
     if params["state"] == "failed":
         return release.failed(params["action"], params["why"], params["error"], params["restored"], lease)

@@ -210,7 +210,7 @@ from ansible_collections.portside.stack.plugins.module_utils._compose_stack impo
 from ansible_collections.portside.stack.plugins.module_utils._engine import SOCKET, EngineClient
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 from ansible_collections.portside.stack.plugins.module_utils._lease import StackLock
-from ansible_collections.portside.stack.plugins.module_utils._progress import Progress
+from ansible_collections.portside.stack.plugins.module_utils._progress import watched_work
 from ansible_collections.portside.stack.plugins.module_utils._release_store import ReleaseStore
 from ansible_collections.portside.stack.plugins.module_utils._sockets import listeners
 from ansible_collections.portside.stack.plugins.module_utils._step_run import ReleaseSteps
@@ -267,13 +267,9 @@ def locked(module: AnsibleModule, store: ReleaseStore, lines: t.List[str]) -> t.
     if module.check_mode:
         return act(module, store, steps, lines.append)
     seconds = limit(steps, module.params["wait_timeout"])
-    with StackLock(store.stack, time.time).work(module.params["lock"], "steps", seconds):
-        progress = Progress(store.stack)
-        progress.lines = lines
-        try:
-            return act(module, store, steps, progress.tell)
-        finally:
-            progress.close()
+    lock = StackLock(store.stack, time.time)
+    with watched_work(lock, store.stack, module.params["lock"], "steps", seconds, lines) as tell:
+        return act(module, store, steps, tell)
 
 
 def main() -> None:

@@ -11,13 +11,12 @@ import stat
 
 import pytest
 from ansible_collections.portside.stack.plugins.module_utils._engine import EngineClient
-from ansible_collections.portside.stack.plugins.module_utils._filesystem import STAGING_RE
+from ansible_collections.portside.stack.plugins.module_utils._filesystem import STAGING_RE, FileSystem
 from ansible_collections.portside.stack.plugins.module_utils._history import History
 from ansible_collections.portside.stack.plugins.module_utils._lease import StackLock, utc
 from ansible_collections.portside.stack.plugins.module_utils._release_known import known_releases
 from ansible_collections.portside.stack.plugins.module_utils._release_rollback import choose, judge, restores
 from ansible_collections.portside.stack.plugins.module_utils._release_store import ReleaseStore
-from ansible_collections.portside.stack.plugins.module_utils._release_write import ReleaseFileSystem
 from ansible_collections.portside.stack.plugins.modules import release
 from module_runner import run_module
 from release_host import STACK, Engine, release_files
@@ -32,7 +31,7 @@ class Killed(BaseException):
     """The process is gone: nothing it would have done comes after."""
 
 
-class Faults(ReleaseFileSystem):
+class Faults(FileSystem):
     """The real file system, until the call number `at` that changes something."""
 
     at, error, calls, dead = None, None, 0, False
@@ -131,7 +130,7 @@ def host_fixture(tmp_path, monkeypatch, capsys, booted):
         Faults.arm(None, None)
         clock = iter(range(1700000000, 1800000000))
         monkeypatch.setattr(release, "EngineClient", lambda: EngineClient(engine.path))
-        monkeypatch.setattr(release, "ReleaseFileSystem", Faults)
+        monkeypatch.setattr(release, "FileSystem", Faults)
         monkeypatch.setattr(release, "StackLock", functools.partial(StackLock, directory=str(tmp_path / "run")))
         monkeypatch.setattr(release, "schemas_to_record", lambda *_: SCHEMA)
         monkeypatch.setattr(release.time, "time", lambda: float(next(clock)))
