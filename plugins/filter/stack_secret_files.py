@@ -14,18 +14,20 @@ author:
 description:
   - Returns the option O(portside.stack.secret_files#module:secrets) for a stack.
   - Says how each secret is made, and which users and groups read it.
-  - Secrets of services whose profile is off are left out, unless they have a value.
-positional: value_names
+  - These are the secrets of the running services (C(secrets), C(secret_environment)), those with a C(login), and the
+    parts of those that are templates.
+positional: image_facts
 options:
   _input:
     description: One entry of C(stacks).
     type: dict
     required: true
-  value_names:
-    description: The names of the secrets of this stack that have a value.
-    type: list
-    elements: str
-    default: []
+  image_facts:
+    description:
+      - As whom services with C(secret_environment) run, as RV(portside.stack.compose_stack#module:image_facts) returns it.
+      - Without it that is root.
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
@@ -38,12 +40,14 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: For each secret C(generate), where declared, and C(files) with C(uid), C(gid) and C(mode).
+  description:
+    - For each secret C(generate), C(template) and C(login), where declared, and C(files) with C(uid), C(gid) and C(mode),
+      and C(variable) where it is a visible variable.
   type: dict
 """
 
 from ansible_collections.portside.stack.plugins.plugin_utils._filters import as_filter
-from ansible_collections.portside.stack.plugins.plugin_utils._release_files import secret_files_options
+from ansible_collections.portside.stack.plugins.plugin_utils._used_secrets import secret_files_options
 
 
 class FilterModule:

@@ -70,6 +70,14 @@ def failure_text(stack: str, failure: Failure, logs: t.Iterable[str], held: t.It
     return "\n".join(lines)
 
 
+def redacted(failure: Failure, redact: t.Callable[[str], str]) -> Failure:
+    """The same failure, with no secret in what others said of it."""
+    container = failure.container
+    if container is not None:
+        container = container._replace(probe=redact(container.probe), error=redact(container.error))
+    return failure._replace(container=container, output=redact(failure.output))
+
+
 def left_text(file: str, service: str, others: t.Iterable[str]) -> str:
     """What a failed activation leaves. ``others`` tells what else the run acted on."""
     done = ", ".join(others)

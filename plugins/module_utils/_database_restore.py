@@ -23,6 +23,7 @@ from ansible_collections.portside.stack.plugins.module_utils._database_dump impo
 from ansible_collections.portside.stack.plugins.module_utils._engine import EngineClient
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 from ansible_collections.portside.stack.plugins.module_utils._lease import utc
+from ansible_collections.portside.stack.plugins.module_utils._redact import redactor
 from ansible_collections.portside.stack.plugins.module_utils._release_store import ReleaseStore
 from ansible_collections.portside.stack.plugins.module_utils._step_ledger import StepLedger
 
@@ -52,6 +53,7 @@ class DatabaseRestore:
     ) -> None:
         self._store, self._engine, self._run, self._clock, self._tell = store, engine, run, clock, tell
         self._releases = store.ids()
+        self._redact = redactor(os.path.join(store.directory, "secrets"))
         self._dumps = [self._known(dump) for dump in dumps]
 
     def plan(self) -> t.Dict[str, t.Any]:
@@ -81,7 +83,7 @@ class DatabaseRestore:
             raise StackError(
                 "stack {0}: {1.service}/{1.database} could not be restored from {1.path}: {2}.\n{3} Remedy: correct the "
                 "cause and run again, or go back with schema=keep.".format(
-                    self._store.stack, dump, error, self._all_back(restores, moment)
+                    self._store.stack, dump, self._redact(str(error)), self._all_back(restores, moment)
                 )
             ) from error
         finally:
@@ -105,7 +107,7 @@ class DatabaseRestore:
                 raise StackError(
                     "stack {0}: {1.service}/{1.database} could not be put back as it was before the restore: {2}. "
                     "Remedy: rename it by hand, it is kept as {3}.".format(
-                        self._store.stack, dump, error, self._restore(dump, moment).kept
+                        self._store.stack, dump, self._redact(str(error)), self._restore(dump, moment).kept
                     )
                 ) from error
             self._tell("{0.service}/{0.database} is as it was before the restore".format(dump))
@@ -181,7 +183,8 @@ class DatabaseRestore:
                 restore.discard()
             except StackError as error:
                 # What failed before is worth more than this, and the next restore drops it.
-                self._tell("what was made of {0.path} could not be dropped: {1}".format(dump, error))
+                said = self._redact(str(error))
+                self._tell("what was made of {0.path} could not be dropped: {1}".format(dump, said))
 
 
 def _reached(definition: t.Dict[str, t.Any]) -> t.Dict[str, t.Set[str]]:

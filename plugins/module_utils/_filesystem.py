@@ -58,6 +58,18 @@ class FileSystem:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
 
+    def shred(self, path):
+        """Remove a file, so that its content is gone from the disk too, where the file system writes in place.
+
+        The name goes first: what is cut off in between never leaves zeros that count as the content.
+        """
+        descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
+        with os.fdopen(descriptor, "wb") as file:
+            os.unlink(path)
+            file.write(bytes(os.fstat(descriptor).st_size))
+            file.flush()
+            os.fsync(descriptor)
+
     def chown(self, path, uid, gid):
         os.chown(path, uid, gid)
 

@@ -75,6 +75,7 @@ class ImageBuilder:
     """The builds of one stack on one host.
 
     A build ends after ``timeout`` seconds, and so does the fetch of a repository; ``workspace`` is its own directory.
+    ``redact`` takes secrets out of what a failed build said.
     """
 
     def __init__(
@@ -87,10 +88,11 @@ class ImageBuilder:
         timeout: int,
         workspace: str,
         check: bool,
+        redact: t.Callable[[str], str] = str,
     ) -> None:
         self._stack, self._engine, self._run, self._clock, self._tell = stack, engine, run, clock, tell
         self._timeout, self._workspace, self._check = timeout, workspace, check
-        self._git = Git(run, clock, timeout)
+        self._git, self._redact = Git(run, clock, timeout), redact
 
     def build_all(self, builds: t.Iterable[Build]) -> Result:
         """Have all images on the host. A failed build ends the work there, and what was built before stays."""
@@ -173,9 +175,10 @@ class ImageBuilder:
             what, remedy = "the build failed, and nothing else was changed", "correct what they name, and deploy again"
             if ended.ran_out:
                 what, remedy = "building did not end within {0} seconds".format(self._timeout), "raise timeout"
-            lines = [line.rstrip() for line in (ended.out + "\n" + ended.err).splitlines() if line.strip()]
-            said = lines[-_OUTPUT_LINES:] or ["exit code {0}".format(ended.code)]
-            raise StackError("{0}. Its last lines:\n{1}\nRemedy: {2}.".format(what, "\n".join(said), remedy))
+            said = self._redact(ended.out + "\n" + ended.err)
+            lines = [line.rstrip() for line in said.splitlines() if line.strip()]
+            last = lines[-_OUTPUT_LINES:] or ["exit code {0}".format(ended.code)]
+            raise StackError("{0}. Its last lines:\n{1}\nRemedy: {2}.".format(what, "\n".join(last), remedy))
         made = self._engine.image(one.tag)
         if not made:
             raise StackError(

@@ -39,10 +39,14 @@ class Unanswered(Exception):
 
 
 class Probe:
-    """One check's story: what was seen, when it first failed and first passed, in seconds since the start."""
+    """One check's story: what was seen, when it first failed and first passed, in seconds since the start.
 
-    def __init__(self, check):
+    ``redact`` takes secrets out of what is shown of a body.
+    """
+
+    def __init__(self, check, redact=str):
         self.check = check
+        self._redact = redact
         self.tries = 0
         self.first_failure = None
         self.first_success = None
@@ -66,7 +70,7 @@ class Probe:
     def _objection(self, answer):
         if isinstance(answer, Unanswered):
             return str(answer)
-        excerpt = " ".join(answer.body.split())[:EXCERPT] or "(empty)"
+        excerpt = " ".join(self._redact(answer.body).split())[:EXCERPT] or "(empty)"
         if answer.status != self.check.status:
             return "status %d instead of %d, body: %s" % (answer.status, self.check.status, excerpt)
         if self.check.body is not None and not re.search(self.check.body, answer.body):
@@ -132,9 +136,9 @@ def watch(probe, deadline, clock, sleep, fetch):
         sleep(min(probe.check.interval, remaining))
 
 
-def watch_all(checks, deadline, clock, sleep, fetch):
+def watch_all(checks, deadline, clock, sleep, fetch, redact=str):
     """All probes at once, one thread each; returns them when every one has passed or the deadline is over."""
-    probes = [Probe(check) for check in checks]
+    probes = [Probe(check, redact) for check in checks]
     threads = [
         threading.Thread(target=watch, args=(probe, deadline, clock, sleep, fetch), daemon=True) for probe in probes
     ]

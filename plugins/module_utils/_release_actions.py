@@ -8,6 +8,7 @@ This module util is PRIVATE to the portside.stack collection. It can have breaki
 
 from __future__ import annotations
 
+import os
 import typing as t
 
 from ansible_collections.portside.stack.plugins.module_utils._engine import EngineClient, EngineUnavailable
@@ -18,6 +19,7 @@ from ansible_collections.portside.stack.plugins.module_utils._files_plan import 
 from ansible_collections.portside.stack.plugins.module_utils._filesystem import Accounts, FileSystem, write_json
 from ansible_collections.portside.stack.plugins.module_utils._history import Event, History, event
 from ansible_collections.portside.stack.plugins.module_utils._lease import Lease, utc
+from ansible_collections.portside.stack.plugins.module_utils._redact import redactor
 from ansible_collections.portside.stack.plugins.module_utils._release_diff import given_record, release_diff
 from ansible_collections.portside.stack.plugins.module_utils._release_images import keep_images
 from ansible_collections.portside.stack.plugins.module_utils._release_retention import Pruned, retain
@@ -151,7 +153,8 @@ class ReleaseOnHost:
             why,
             lease,
             previous=self._store.current(),
-            error=_shortened(error),
+            # Other tasks fail too, and nobody knows what they quote.
+            error=_shortened(redactor(os.path.join(self._store.directory, "secrets"))(error)),
             restored=restored,
         )
         if not self._check_mode:
@@ -204,7 +207,7 @@ class ReleaseOnHost:
         )
 
     def _steps_stand(self, record: t.Mapping[str, t.Any]) -> bool:
-        """Whether nothing that its steps did is lost, with a database that was restored or a volume that is gone."""
+        """Whether nothing is lost of what its steps and logins are, with a restored database or a volume that is gone."""
         last = {entry["step"]: entry for entry in StepLedger(self._store, self._release).entries()}
         if any(entry.get("undone") for entry in last.values()):
             return False
@@ -214,7 +217,7 @@ class ReleaseOnHost:
             if not self._check_mode:
                 raise
             return True
-        return not steps_on(record, gone) & last.keys()
+        return not (steps_on(record, gone) & last.keys() or gone and record.get("logins"))
 
     def _last_event(self) -> Event:
         of_release = [one for one in self._history.read() if one.get("release") == self._release]

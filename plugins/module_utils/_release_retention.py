@@ -1,7 +1,7 @@
 # Copyright: the portside.stack contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which releases stay on the host, and removing the others with the files and images that only they had.
+"""Which releases stay on the host, and removing the others with the files, secrets and images that only they had.
 
 This module util is PRIVATE to the portside.stack collection. It can have breaking changes at any time.
 """
@@ -21,19 +21,26 @@ from ansible_collections.portside.stack.plugins.module_utils._release_write impo
     discard,
     remove_release,
 )
+from ansible_collections.portside.stack.plugins.module_utils._secret_retention import prune_secrets
+from ansible_collections.portside.stack.plugins.module_utils._stack_volumes import orphaned_on
 from ansible_collections.portside.stack.plugins.module_utils._step_ledger import Entry, StepLedger
 
 _CONTENT = re.compile(r"[0-9a-f]{8,64}\Z")
 
 
 class Pruned(t.NamedTuple):
-    """What was removed, and which images that no kept release needs were left, with the reason."""
+    """What was removed, and which images that no kept release needs were left, with the reason.
+
+    ``logins`` are the services whose databases still let in with a version of a secret that was removed.
+    """
 
     releases: t.List[str]
     files: t.List[str]
     images: t.List[str]
     kept_images: t.Dict[str, str]
     warnings: t.List[str]
+    secrets: t.Dict[str, t.List[int]] = {}
+    logins: t.Sequence[str] = ()
 
 
 def kept_releases(verified: t.Mapping[str, str], current: str, keep: int) -> t.Set[str]:
@@ -79,6 +86,7 @@ def retain(fs: FileSystem, engine: EngineClient, store: ReleaseStore, keep: int)
     ledgers = {one: StepLedger(store, one).entries() for one in dropped if verified.get(one) == ""}
     holding = holding_dumps(ledgers, [verified[one] for one in kept if verified.get(one)])
     records = [store.read(release) for release in sorted(kept)]
+    logins = [login for release in store.ids() for login in _readable(store, release).get("logins", ())]
     for release in dropped:
         good = store.state_path(release, "verified.json")
         if fs.lstat(good):
@@ -88,7 +96,7 @@ def retain(fs: FileSystem, engine: EngineClient, store: ReleaseStore, keep: int)
         store.stack,
         containers,
         [record.get("images", {}) for record in records],
-        [_images_of(store, release) for release in dropped],
+        [_readable(store, release).get("images", {}) for release in dropped],
         store.left_images(),
     )
     if images.names != store.left_images():
@@ -97,9 +105,16 @@ def retain(fs: FileSystem, engine: EngineClient, store: ReleaseStore, keep: int)
     warnings = [warning for release in removed for warning in remove_release(fs, store, release)]
     mounted = [mount.get("Source") or "" for container in containers for mount in container.get("Mounts") or ()]
     files = _prune_files(fs, store, [path for record in records for path in record.get("files", [])], mounted)
+    current = store.read(store.current())
+    # What is in a volume that is declared no more may be of no use without the password that it was made with.
+    orphans = bool(orphaned_on(engine, store.stack, current["definition"]))
+    secrets = prune_secrets(fs, os.path.join(store.directory, "secrets"), records, current, mounted, orphans)
     for place in ("", "releases", "files"):
         warnings += discard(fs, fs.stale_staging(os.path.join(store.directory, place)))
-    return Pruned(removed, files, images.removed, images.kept, warnings)
+    closed = {login["service"] for login in logins if login["version"] in secrets.get(login["secret"], ())}
+    # The record of a former version may be gone, as after a removal of the stack, or never have been written.
+    closed |= {login["service"] for login in current.get("logins", ()) if login["secret"] in secrets}
+    return Pruned(removed, files, images.removed, images.kept, warnings, secrets, sorted(closed))
 
 
 def _release_directories(fs: FileSystem, store: ReleaseStore) -> t.List[str]:
@@ -107,10 +122,10 @@ def _release_directories(fs: FileSystem, store: ReleaseStore) -> t.List[str]:
     return [name for name in fs.listdir(os.path.join(store.directory, "releases")) if RELEASE_ID.match(name)]
 
 
-def _images_of(store: ReleaseStore, release: str) -> t.Mapping[str, str]:
-    """Of one that goes: what cannot be read names nothing."""
+def _readable(store: ReleaseStore, release: str) -> t.Mapping[str, t.Any]:
+    """The record of one that goes: what cannot be read names nothing."""
     try:
-        return store.read(release).get("images", {})
+        return store.read(release)
     except StackError:
         return {}
 

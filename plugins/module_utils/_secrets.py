@@ -1,7 +1,7 @@
 # Copyright: the portside.stack contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Versioned secret files: DIRECTORY/NAME/VERSION, and a copy for every other owner or mode that a container needs.
+"""Versioned secret files: DIRECTORY/NAME/VERSION, and a file for every other reader that a version has.
 
 A version never changes once it is there, so that a release which names it can be rolled back to.
 
@@ -17,46 +17,40 @@ import string
 from typing import NamedTuple
 
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
+from ansible_collections.portside.stack.plugins.module_utils._secret_env_file import env_line
+from ansible_collections.portside.stack.plugins.module_utils._secret_schema import ROOT, Reader
+from ansible_collections.portside.stack.plugins.module_utils._secret_templates import (
+    Part,
+    compose,
+    template_parts,
+)
 
-SECRET_NAME_RE = re.compile(
-    r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
-)  # use fullmatch: it is part of a path and of Compose names
-MODE_RE = re.compile(r"0?[0-7]{3}")
 VERSION_RE = re.compile(r"[1-9][0-9]{0,8}")
+# Any file of a version: itself, or a copy for another reader.
+FILE_RE = re.compile(r"({0})(?:[-.].*)?".format(VERSION_RE.pattern), re.DOTALL)
 ALPHABET = string.ascii_letters + string.digits
-GENERATE_MINIMUM, GENERATE_MAXIMUM = 16, 4096
-
-
-class Owner(NamedTuple):
-    uid: int
-    gid: int
-    mode: int
-
-
-ROOT = Owner(0, 0, 0o400)
 HOME_MODE = 0o700  # no obstacle to bind mounts of what is inside: the engine makes them as root
-
-
-class Secret(NamedTuple):
-    name: str
-    generate: int | None
-    owners: list[Owner]
-    value: bytes | None
 
 
 class Write(NamedTuple):
     path: str
-    owner: Owner
+    owner: tuple[int, int, int]  # uid, gid, mode
     action: str  # create, replace or attributes
+    content: bytes
 
 
 class Change(NamedTuple):
     name: str
     before: int  # 0: none yet
     version: int
-    data: bytes | None  # None: to be generated
-    length: int | None
+    data: bytes
+    role: str | None
     writes: list[Write]
+
+    @property
+    def login(self):
+        """The login of this version; empty where the secret is none."""
+        return "%s_v%d" % (self.name, self.version) if self.role else ""
 
 
 class Plan(NamedTuple):
@@ -71,114 +65,19 @@ class Plan(NamedTuple):
     def versions(self):
         return {change.name: change.version for change in self.changes}
 
+    @property
+    def renewed(self):
+        """The secrets that get a version newer than any they had."""
+        return [change.name for change in self.changes if change.version > change.before > 0]
 
-def secret_path(directory, name, version, uid=0, gid=0, mode="0400"):
-    """Where the file of that version for that owner and mode is."""
+
+def secret_path(directory, name, version, uid=0, gid=0, mode="0400", variable=""):
+    """Where the file of that version for that reader is."""
     path = "%s/%s/%d" % (directory, name, version)
-    owner = Owner(int(uid), int(gid), int(mode, 8))
-    return path if owner == ROOT else "%s-%d-%d-%04o" % ((path,) + owner)
-
-
-def _owner_number(where, key, value, problems):
-    if isinstance(value, str) and re.fullmatch(r"[0-9]+", value):
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**32 - 1:
-        problems.append(
-            "%s: %s %r is not a number: containers have no names for the host's accounts, give the number"
-            % (where, key, value)
-        )
-        return 0
-    return value
-
-
-def _owner(where, entry, problems):
-    if not isinstance(entry, dict) or set(entry) - {"uid", "gid", "mode"}:
-        problems.append("%s: each entry of files is a mapping of uid, gid and mode" % where)
-        return ROOT
-    mode = entry.get("mode")
-    mode = "0400" if mode is None else mode
-    if not isinstance(mode, str) or not MODE_RE.fullmatch(mode):
-        problems.append(
-            "%s: mode %r is not an octal string: write it in digits and in quotes, for example mode: '0400'"
-            % (where, mode)
-        )
-        mode = "0400"
-    if int(mode, 8) & 0o007:
-        problems.append(
-            "%s: mode %s lets everybody on the host at it: give the uid or gid that reads it, and mode '0400' or '0440'"
-            % (where, mode)
-        )
-    uid = _owner_number(where, "uid", entry.get("uid") or 0, problems)
-    gid = _owner_number(where, "gid", entry.get("gid") or 0, problems)
-    return Owner(uid, gid, int(mode, 8))
-
-
-def _value(where, value, problems):
-    """Never names the value."""
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        problems.append("%s: its value is not text but %s: put it in quotes" % (where, type(value).__name__))
-        return None
-    if not value:
-        problems.append("%s: its value is empty" % where)
-    elif re.fullmatch(r"[0-9]{1,3}", value):
-        # Ansible masks values wherever they occur in a result, there even in the version numbers.
-        problems.append("%s: its value is too short to be kept secret: use a longer one" % where)
-    try:
-        return value.encode("utf-8")
-    except UnicodeEncodeError:
-        problems.append("%s: its value is not valid Unicode text" % where)
-        return None
-
-
-def _secret(name, entry, values, problems):
-    where = "secret %r" % name
-    if not SECRET_NAME_RE.fullmatch(name):
-        problems.append(
-            "%s: a name is made of letters, digits, '.', '_' and '-', starts with a letter or digit, and has at most 64"
-            % where
-        )
-    entry = {} if entry is None else entry
-    if not isinstance(entry, dict):
-        problems.append("%s: must be a mapping of generate and files; values go to another option" % where)
-        entry = {"generate": GENERATE_MINIMUM}
-    for key in sorted(set(entry) - {"generate", "files"}, key=str):
-        problems.append("%s: unknown key %r: known are generate and files" % (where, key))
-    generate = entry.get("generate")
-    if generate is not None:
-        if (
-            isinstance(generate, bool)
-            or not isinstance(generate, int)
-            or not GENERATE_MINIMUM <= generate <= GENERATE_MAXIMUM
-        ):
-            problems.append(
-                "%s: generate %r: must be a length from %d to %d"
-                % (where, generate, GENERATE_MINIMUM, GENERATE_MAXIMUM)
-            )
-    elif values.get(name) is None:
-        problems.append(
-            "%s: has no value: give it one (in a play: stack_secrets), or let the host make it with generate: 64"
-            % where
-        )
-    files = entry.get("files") or []
-    if not isinstance(files, list):
-        problems.append("%s: files must be a list of mappings of uid, gid and mode" % where)
-        files = []
-    owners = [_owner(where, owner, problems) for owner in files]
-    return Secret(name, generate, sorted(set(owners)), _value(where, values.get(name), problems))
-
-
-def parse(secrets, values=None):
-    """The declaration, checked; all problems at once."""
-    values = values or {}
-    problems = []
-    parsed = [_secret(str(name), entry, values, problems) for name, entry in sorted(secrets.items())]
-    for name in sorted(set(values) - set(secrets)):
-        problems.append("secret %r: has a value but is not declared: declare it, or remove the value" % name)
-    if problems:
-        raise StackError("\n".join(problems))
-    return parsed
+    reader = Reader(int(uid), int(gid), int(mode, 8))
+    if reader != ROOT:
+        path = "%s-%d-%d-%04o" % (path, reader.uid, reader.gid, reader.mode)
+    return "%s.%s.env" % (path, variable) if variable else path
 
 
 class SecretStore:
@@ -190,6 +89,7 @@ class SecretStore:
         self._choose = choose
 
     def plan(self, secrets):
+        """What is to be written, and the value of every secret; those that are to be generated are chosen here."""
         parents = []
         path = self._directory
         while path != "/" and not self._fs.stat(path):
@@ -198,13 +98,14 @@ class SecretStore:
         directories = parents[::-1]
         if not parents and self._directory_differs(self._directory):
             directories.append((self._directory, HOME_MODE))
-        changes = []
-        for secret in secrets:
+        changes = {}
+        for secret in sorted(secrets, key=lambda one: one.template is not None):  # parts before what they compose
             home = os.path.join(self._directory, secret.name)
             if self._directory_differs(home):
                 directories.append((home, HOME_MODE))
-            changes.append(self._change(secret, home))
-        return Plan(directories, changes)
+            value = secret.value if secret.template is None else _composed(secret, changes)
+            changes[secret.name] = self._change(secret, home, value)
+        return Plan(directories, [changes[name] for name in sorted(changes)])
 
     def _directory_differs(self, path):
         found = self._fs.lstat(path)
@@ -214,33 +115,40 @@ class SecretStore:
             raise StackError("%s: must be a directory, but something else is there: remove it" % path)
         return (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) != (0, 0, HOME_MODE)
 
-    def _change(self, secret, home):
+    def _change(self, secret, home, value):
         names = self._fs.listdir(home) if self._fs.lstat(home) else []
         versions = sorted((int(name) for name in names if VERSION_RE.fullmatch(name)), reverse=True)
-        before = versions[0] if versions else 0
+        # Containers go by the number: that of a version which is lost, but for copies, never gets another value.
+        before = max((int(found.group(1)) for found in map(FILE_RE.fullmatch, names) if found), default=0)
         # A value that was there before has its version still: with it comes back the release that used it.
         known = ((one, self._read(secret_path(self._directory, secret.name, one))) for one in versions)
-        version, data = next(
-            ((one, data) for one, data in known if secret.value in (None, data)), (before + 1, secret.value)
-        )
-        writes = []
-        for owner in [ROOT] + [owner for owner in secret.owners if owner != ROOT]:
-            path = secret_path(self._directory, secret.name, version, owner.uid, owner.gid, "%o" % owner.mode)
-            action = self._action(path, owner, data)
-            if action:
-                writes.append(Write(path, owner, action))
-        return Change(secret.name, before, version, data, secret.generate, writes)
+        same = ((one, data) for one, data in known if value in (None, data) and not secret.rotate)
+        version, data = next(same, None) or (before + 1, self._generated(secret) if value is None else value)
+        writes = [self._write_of(secret, version, reader, data) for reader in sorted({ROOT, *secret.readers})]
+        return Change(secret.name, before, version, data, secret.role, [write for write in writes if write.action])
+
+    def _generated(self, secret):
+        return "".join(self._choose(ALPHABET) for unused in range(secret.generate)).encode("ascii")
+
+    def _write_of(self, secret, version, reader, data):
+        owner, variable = reader[:3], reader.variable
+        path = secret_path(self._directory, secret.name, version, reader.uid, reader.gid, "%o" % reader.mode, variable)
+        try:
+            content = env_line(variable, _text(secret.name, data)).encode("utf-8") if variable else data
+        except StackError as exc:
+            raise StackError("secret %r: %s" % (secret.name, exc)) from exc
+        return Write(path, owner, self._action(path, owner, content), content)
 
     def _read(self, path):
         if not stat.S_ISREG(self._fs.lstat(path).st_mode):
             raise StackError("%s: must be a file, but something else is there: remove it" % path)
         return self._fs.read(path)
 
-    def _action(self, path, owner, data):
+    def _action(self, path, owner, content):
         found = self._fs.lstat(path)
         if found is None:
             return "create"
-        if self._read(path) != data:
+        if self._read(path) != content:
             return "replace"
         return "attributes" if (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) != owner else None
 
@@ -253,11 +161,14 @@ class SecretStore:
             for change in plan.changes:
                 path = os.path.join(self._directory, change.name)
                 for stale in self._fs.stale_staging(path):
-                    self._fs.remove_tree(stale)
+                    shred_tree(self._fs, stale)
                 if change.writes:
                     self._write(change)
         except OSError as exc:
-            raise StackError("%s: the secret cannot be written: %s" % (exc.filename or path, exc.strerror)) from exc
+            raise StackError(
+                "%s: cannot be written: %s. Nothing that runs uses it yet. Remedy: make room or mend that on the host, "
+                "then run again" % (path, exc.strerror)
+            ) from exc
 
     def _make_directory(self, path, mode):
         if not self._fs.lstat(path):
@@ -266,9 +177,6 @@ class SecretStore:
         self._fs.chmod(path, mode)
 
     def _write(self, change):
-        data = change.data
-        if data is None:
-            data = "".join(self._choose(ALPHABET) for unused in range(change.length)).encode("ascii")
         home = os.path.join(self._directory, change.name)
         staging = self._fs.make_staging(home)
         try:
@@ -276,13 +184,13 @@ class SecretStore:
                 if write.action == "attributes":
                     self._set_attributes(write.path, write.owner)
                 else:
-                    self._write_file(write, os.path.join(staging, os.path.basename(write.path)), data)
+                    self._write_file(write, os.path.join(staging, os.path.basename(write.path)))
             self._fs.fsync(home)
         finally:
-            self._fs.remove_tree(staging)
+            shred_tree(self._fs, staging)
 
-    def _write_file(self, write, candidate, data):
-        self._fs.write_new(candidate, data)
+    def _write_file(self, write, candidate):
+        self._fs.write_new(candidate, write.content)
         self._set_attributes(candidate, write.owner)
         self._fs.fsync(candidate)
         if write.action == "replace":
@@ -291,8 +199,43 @@ class SecretStore:
             self._fs.link(candidate, write.path)  # unlike a rename, refuses to overwrite what another run has just made
 
     def _set_attributes(self, path, owner):
-        self._fs.chown(path, owner.uid, owner.gid)
-        self._fs.chmod(path, owner.mode)
+        self._fs.chown(path, *owner[:2])
+        self._fs.chmod(path, owner[2])
+
+
+def _text(name, data):
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise StackError(
+            "secret %r: its newest version on the host is not text, so it cannot be put into another one" % name
+        ) from None
+
+
+def _composed(secret, changes):
+    """Compose a template from the versions that its parts are about to have."""
+    names = {name for name, unused in template_parts(secret.template)}
+    parts = {name: Part(_text(name, changes[name].data), changes[name].login) for name in names}
+    try:
+        return compose(secret.template, parts).encode("utf-8")
+    except StackError as exc:
+        raise StackError("secret %r: template: %s" % (secret.name, exc)) from exc
+
+
+def shred_tree(fs, path):
+    """Remove a directory of secrets or one file, each overwritten before. A link to what stays is only unlinked."""
+    found = fs.lstat(path)
+    if found is None:
+        return
+    if stat.S_ISDIR(found.st_mode):
+        for name in fs.listdir(path):
+            shred_tree(fs, os.path.join(path, name))
+        fs.rmdir(path)
+        return
+    if stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
+        fs.shred(path)
+    else:
+        fs.unlink(path)
 
 
 def diff(plan):

@@ -8,12 +8,14 @@ This module util is PRIVATE to the portside.stack collection. It can have breaki
 
 from __future__ import annotations
 
+import os
 import typing as t
 
 from ansible_collections.portside.stack.plugins.module_utils._compose_cli import Clock, Run, compose_argv, last_lines
 from ansible_collections.portside.stack.plugins.module_utils._compose_model import LABEL_PROJECT, container_of
 from ansible_collections.portside.stack.plugins.module_utils._engine import EngineClient, EngineError, EngineUnavailable
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
+from ansible_collections.portside.stack.plugins.module_utils._redact import redactor
 
 LABEL_RELEASE = "portside.release"
 LABEL_STEP = "portside.step"
@@ -56,6 +58,7 @@ class OneOffs:
     def __init__(self, stack: str, directory: str, engine: EngineClient, run: Run, clock: Clock) -> None:
         self._stack, self._directory = stack, directory
         self._engine, self._run, self._clock = engine, run, clock
+        self.redact = redactor(os.path.join(directory, "secrets"))
 
     def left(self) -> t.List[t.Dict[str, t.Any]]:
         """Inspections of those that earlier runs left."""
@@ -77,7 +80,7 @@ class OneOffs:
             None,
         )
         said = last_lines(out + "\n" + err) or "exit code {0}".format(code)
-        return Launched(name, labels, said if code else "")
+        return Launched(name, labels, self.redact(said) if code else "")
 
     def finish(self, launched: Launched, seconds: float) -> Ended:
         """Wait for what was launched. Raises NotStarted where it never ran."""
@@ -102,7 +105,7 @@ class OneOffs:
             self._clock.sleep(_INTERVAL)
         return Ended(
             code=data["State"]["ExitCode"],
-            output=self._engine.logs(name, _LOG_LINES),
+            output=[self.redact(line) for line in self._engine.logs(name, _LOG_LINES)],
             seconds=round(self._clock.monotonic() - began, 1),
             timed_out=timed_out,
             out_of_memory=bool(data["State"].get("OOMKilled")),
@@ -117,7 +120,7 @@ class OneOffs:
         """All that a container wrote to its standard output, without its errors."""
         code, out, err = self._run(["docker", "logs", name], None)
         if code:
-            raise StackError(last_lines(err))
+            raise StackError(self.redact(last_lines(err)))
         return out
 
     def remove(self, name: str) -> None:

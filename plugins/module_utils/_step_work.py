@@ -127,7 +127,7 @@ class StepWork:
         own = self.ledger.last(step.name)
         if own is None or own["ended"]:
             self.ledger.begin(step.name, self.now(), self._token, schema, None)
-        said = ["Not run: its check says that it is not needed any more.", *output]
+        said = ["Not run: its check says that it is not needed any more.", *map(self.oneoffs.redact, output)]
         self.ledger.end(step.name, self.now(), 0, said, schema)
 
     # -- schemas and dumps -----------------------------------------------------------------------------------------
@@ -172,7 +172,7 @@ class StepWork:
             raise StackError(
                 "stack {0}: step {1}: the dump of {2.service}/{2.database} that it asks for could not be made: {3}. "
                 "The step was not started, and nothing is left of the dump. Remedy: correct the cause and deploy "
-                "again.".format(self.store.stack, step.name, wanted, error)
+                "again.".format(self.store.stack, step.name, wanted, self.oneoffs.redact(str(error)))
             ) from error
         self.tell(step, "dumped {0.service}/{0.database}, {1} bytes".format(wanted, size))
         return path

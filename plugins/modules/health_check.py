@@ -81,7 +81,8 @@ options:
     type: str
   directory:
     description:
-      - The stack's directory on the host, for O(release).
+      - The stack's directory on the host, for O(release). Values of its secrets are taken out of what an error shows of
+        an answer.
     type: path
   deadline:
     description:
@@ -149,6 +150,7 @@ not_checked:
 
 import contextlib
 import http.client
+import os
 import socket
 import time
 from urllib.parse import urlsplit
@@ -164,6 +166,7 @@ from ansible_collections.portside.stack.plugins.module_utils._probes import (
     parse,
     watch_all,
 )
+from ansible_collections.portside.stack.plugins.module_utils._redact import redactor
 from ansible_collections.portside.stack.plugins.module_utils._release_store import ReleaseStore
 
 BODY_LIMIT = 64 * 1024
@@ -257,7 +260,9 @@ def stage(module):
 
 def probe(module, checks):
     start = time.monotonic()
-    probes = watch_all(checks, module.params["deadline"], lambda: time.monotonic() - start, time.sleep, fetch)
+    directory = module.params["directory"]
+    redact = redactor(os.path.join(directory, "secrets")) if directory else str
+    probes = watch_all(checks, module.params["deadline"], lambda: time.monotonic() - start, time.sleep, fetch, redact)
     seconds = round(time.monotonic() - start, 3)
     result = {"changed": False, "not_checked": [], "timeline": [probe.timeline(seconds) for probe in probes]}
     message = failure(module.params["stack"], probes, seconds)

@@ -85,6 +85,9 @@ options:
       archive:
         description: The directory of the controller, as sent. The action plugin fills this in, whatever is given here.
         type: path
+  directory:
+    description: The stack's directory on the host. Values of its secrets are taken out of what a failed build said.
+    type: path
   timeout:
     description: Seconds that one build may take, and one fetch of a repository.
     type: int
@@ -154,6 +157,7 @@ from ansible_collections.portside.stack.plugins.module_utils._errors import Stac
 from ansible_collections.portside.stack.plugins.module_utils._image_build import Build, ImageBuilder, limit
 from ansible_collections.portside.stack.plugins.module_utils._lease import StackLock
 from ansible_collections.portside.stack.plugins.module_utils._progress import watched_work
+from ansible_collections.portside.stack.plugins.module_utils._redact import redactor
 
 
 def build_of(options: t.Mapping[str, t.Any]) -> Build:
@@ -172,6 +176,7 @@ def act(module: AnsibleModule, tell: t.Callable[[str], None]) -> t.Dict[str, t.A
         module.params["timeout"],
         module.tmpdir,
         module.check_mode,
+        redactor(os.path.join(module.params["directory"], "secrets")) if module.params["directory"] else str,
     )
     found = builder.build_all([build_of(options) for options in module.params["builds"]])
     for problem in found.unknown:
@@ -218,6 +223,7 @@ def main() -> None:
                     "archive": {"type": "path"},
                 },
             },
+            "directory": {"type": "path"},
             "timeout": {"type": "int", "default": 1800},
             "lock": {"type": "str", "default": "", "no_log": False},
         },

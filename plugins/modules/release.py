@@ -156,6 +156,16 @@ pruned:
     kept_images:
       description: Why images that no release needs were left, by their tag.
       type: dict
+    secrets:
+      description:
+        - Versions of secrets that were overwritten and removed, by name. No release on the host names them any more, and
+          no container mounts them.
+      type: dict
+      sample: {api_token: [1, 2]}
+    logins:
+      description: The services whose databases still let in with any of those, see M(portside.stack.database_logins).
+      type: list
+      elements: str
 """
 
 import json

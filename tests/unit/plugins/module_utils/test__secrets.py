@@ -12,19 +12,22 @@ import tempfile
 import pytest
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 from ansible_collections.portside.stack.plugins.module_utils._filesystem import FileSystem
+from ansible_collections.portside.stack.plugins.module_utils._secret_schema import parse
 from ansible_collections.portside.stack.plugins.module_utils._secrets import (
     ALPHABET,
-    SECRET_NAME_RE,
     SecretStore,
     diff,
-    parse,
     secret_path,
+    shred_tree,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="secrets are owned by root")
-OPERATIONS = ("mkdir", "write_new", "chown", "chmod", "link", "rename", "fsync", "make_staging", "remove_tree")
+OPERATIONS = (
+    *("mkdir", "rmdir", "write_new", "shred", "chown", "chmod"),
+    *("link", "rename", "unlink", "fsync", "make_staging"),
+)
 
 
 class Dies(FileSystem):
@@ -52,10 +55,10 @@ def store(directory, fs=None, choose=None):
     return SecretStore(fs or FileSystem(), str(directory), choose or (lambda sequence: next(picks)))
 
 
-def keep(directory, secrets, values=None, **objects):
+def keep(directory, secrets, values=None, rotate=(), **objects):
     """Returns the versions, and whether anything changed."""
     kept = store(directory, **objects)
-    plan = kept.plan(parse(secrets, values))
+    plan = kept.plan(parse(secrets, values, rotate))
     kept.apply(plan)
     return plan.versions, plan.changed
 
@@ -86,61 +89,8 @@ def test_secret_path_is_stable_as_releases_name_it():
     assert secret_path("/s", "pw", 3, 999, 998, "0440") == "/s/pw/3-999-998-0440"
     assert secret_path("/s", "pw", 3, "999", "998", "440") == "/s/pw/3-999-998-0440"
     assert secret_path("/s", "pw", 3, 0, 0, "0440") == "/s/pw/3-0-0-0440"
-
-
-@pytest.mark.parametrize("name", ["", ".", "..", ".hidden", "-x", "a/b", "a b", "a\n", "ä", "a" * 65])
-def test_names_that_are_no_file_names_are_refused(name):
-    assert not SECRET_NAME_RE.fullmatch(name)
-    with pytest.raises(StackError, match="a name is made of"):
-        parse({name: {"generate": 32}})
-
-
-# ---- the declaration
-
-
-@pytest.mark.parametrize(
-    ("entry", "expected"),
-    [
-        ({}, "secret 'pw': has no value: give it one"),
-        (None, "secret 'pw': has no value"),
-        ("hunter2hunter2", "secret 'pw': must be a mapping of generate and files"),
-        ({"generate": 15}, "secret 'pw': generate 15: must be a length from 16"),
-        ({"generate": True}, "secret 'pw': generate True"),
-        ({"generate": "64"}, "secret 'pw': generate '64'"),
-        ({"generate": 64, "value": "x"}, "secret 'pw': unknown key 'value'"),
-        ({"generate": 64, "files": {"uid": 1}}, "secret 'pw': files must be a list"),
-        ({"generate": 64, "files": ["x"]}, "secret 'pw': each entry of files is a mapping"),
-        ({"generate": 64, "files": [{"user": 1}]}, "secret 'pw': each entry of files is a mapping"),
-        ({"generate": 64, "files": [{"uid": "postgres"}]}, "secret 'pw': uid 'postgres' is not a number"),
-        ({"generate": 64, "files": [{"gid": -1}]}, "secret 'pw': gid -1 is not a number"),
-        ({"generate": 64, "files": [{"mode": 256}]}, "secret 'pw': mode 256 is not an octal string"),
-        ({"generate": 64, "files": [{"mode": "0444"}]}, "secret 'pw': mode 0444 lets everybody"),
-    ],
-)
-def test_wrong_declarations_are_refused(entry, expected):
-    with pytest.raises(StackError) as caught:
-        parse({"pw": entry})
-    assert expected in str(caught.value)
-    assert "hunter2" not in str(caught.value)
-
-
-def test_all_problems_are_told_at_once_and_no_value_is():
-    values = {"extra": "hunter2a", "number": 271828, "empty": "", "short": "7", "odd": "hunter2\ud800"}
-    with pytest.raises(StackError) as caught:
-        parse({"none": {}, "no": {}, "number": {}, "empty": {}, "short": {}, "odd": {}}, values)
-    text = str(caught.value)
-    for expected in (
-        "'none': has no value",
-        "'no': has no value",
-        "'extra': has a value but is not declared",
-        "'number': its value is not text but int",
-        "'empty': its value is empty",
-        "'short': its value is too short",
-        "'odd': its value is not valid Unicode",
-    ):
-        assert "secret " + expected in text
-    assert len(text.splitlines()) == 7
-    assert "hunter2" not in text and "271828" not in text
+    assert secret_path("/s", "pw", 3, variable="A_KEY") == "/s/pw/3.A_KEY.env"
+    assert secret_path("/s", "pw", 3, 9, 0, variable="A_KEY") == "/s/pw/3-9-0-0400.A_KEY.env"
 
 
 # ---- versions
@@ -194,7 +144,8 @@ def test_version_ten_is_newer_than_nine_and_only_canonical_numbers_are_versions(
         (tmp_path / "pw" / name).write_text("value" if name == "10" else "other")
         (tmp_path / "pw" / name).chmod(0o400)
     assert keep(tmp_path, {"pw": {}}, {"pw": "value"}) == ({"pw": 10}, False)
-    assert keep(tmp_path, {"pw": {}}, {"pw": "next"}) == ({"pw": 11}, True)
+    # Of version 99 there is a copy.
+    assert keep(tmp_path, {"pw": {}}, {"pw": "next"}) == ({"pw": 100}, True)
 
 
 @needs_root
@@ -206,6 +157,17 @@ def test_generated_once_then_kept_and_a_value_wins(tmp_path):
     assert keep(tmp_path, {"key": {"generate": 64}}, {"key": "given"}) == ({"key": 2}, True)
     assert keep(tmp_path, {"key": {"generate": 64}}) == ({"key": 2}, False)
     assert files(tmp_path)["key/1"][3] == made and files(tmp_path)["key/2"][3] == b"given"
+
+
+@needs_root
+def test_the_number_of_a_lost_version_never_gets_another_value(tmp_path):
+    secrets = {"key": {"generate": 32, "files": [{"uid": 9, "gid": 9}]}}
+    keep(tmp_path, secrets)
+    os.unlink(str(tmp_path / "key" / "1"))
+    copy = (tmp_path / "key" / "1-9-9-0400").read_text()
+    assert keep(tmp_path, secrets) == ({"key": 2}, True)
+    assert (tmp_path / "key" / "1-9-9-0400").read_text() == copy
+    assert keep(tmp_path, secrets) == ({"key": 2}, False)
 
 
 @needs_root
@@ -369,3 +331,137 @@ def test_any_sequence_of_values(values):
             assert keep(directory, {"pw": {}}, {"pw": value}) == ({"pw": version}, changed)
             with open(secret_path(directory, "pw", version), "rb") as file:
                 assert file.read() == value.encode()
+
+
+# ---- rotated and composed
+
+URL = {"template": "postgresql://{app:login}:{app}@db/shop?x={given}", "files": [{"uid": 9}]}
+APP = {"generate": 32, "login": {"service": "db", "role": "shop"}}
+
+
+def planned(directory, secrets, values=None, rotate=()):
+    picks = itertools.cycle(ALPHABET[::-1])
+    return store(directory, choose=lambda sequence: next(picks)).plan(parse(secrets, values, rotate))
+
+
+@needs_root
+def test_a_rotated_secret_and_what_is_composed_from_it_get_the_next_version(tmp_path):
+    secrets = {"app": APP, "given": {}, "url": URL, "other": {"generate": 16}}
+    keep(tmp_path, secrets, {"given": "a b"})
+    first = files(tmp_path)
+    old = first["app/1"][3].decode()
+    assert first["url/1"][3].decode() == "postgresql://app_v1:%s@db/shop?x=a%%20b" % old
+    plan = planned(tmp_path, secrets, {"given": "a b"}, ["app"])
+    assert plan.versions == {"app": 2, "given": 1, "other": 1, "url": 2} and plan.renewed == ["app", "url"]
+    assert files(tmp_path) == first
+    store(tmp_path).apply(plan)
+    second = files(tmp_path)
+    new = second["app/2"][3].decode()
+    assert len(new) == 32 and new != old
+    assert second["url/2"] == (0, 0, 0o400, ("postgresql://app_v2:%s@db/shop?x=a%%20b" % new).encode())
+    assert second["url/2-9-0-0400"][3] == second["url/2"][3]
+    assert {name: what for name, what in second.items() if name in first} == first
+    again = planned(tmp_path, secrets, {"given": "a b"})
+    assert not again.changed and again.versions == plan.versions and again.renewed == []
+
+
+@needs_root
+def test_a_part_that_comes_back_brings_back_what_was_composed_with_it(tmp_path):
+    secrets = {"app": {"login": {"role": "shop"}}, "given": {}, "url": URL}
+    for value, version in (("one", 1), ("two", 2), ("one", 1)):
+        versions, _changed = keep(tmp_path, secrets, {"app": value, "given": "x"})
+        assert versions == {"app": version, "given": 1, "url": version}
+
+
+@needs_root
+def test_rotating_what_is_not_there_yet_makes_its_first_version(tmp_path):
+    plan = planned(tmp_path, {"app": APP}, None, ["app"])
+    assert plan.versions == {"app": 1} and plan.renewed == []
+
+
+def test_the_plan_has_the_values_of_all_before_any_is_written(tmp_path):
+    plan = planned(tmp_path, {"app": APP, "given": {}, "url": URL}, {"given": "x"})
+    values = {change.name: change.data.decode() for change in plan.changes}
+    assert values["url"] == "postgresql://app_v1:%s@db/shop?x=x" % values["app"]
+    assert plan.changes[0].login == "app_v1" and os.listdir(str(tmp_path)) == []
+
+
+@needs_root
+def test_a_part_that_cannot_be_written_there_names_both_and_shows_nothing(tmp_path):
+    secrets = {"given": {}, "conf": {"template": "requirepass {given:redis_conf}"}}
+    with pytest.raises(StackError, match="secret 'conf': template: .given:redis_conf.: the value of 'given'") as caught:
+        planned(tmp_path, secrets, {"given": "hunter2\0"})
+    assert "hunter2" not in str(caught.value)
+    keep(tmp_path, {"given": {}}, {"given": "value"})
+    (tmp_path / "given" / "1").write_bytes(b"hunter2\xff")
+    with pytest.raises(StackError, match="secret 'given': its newest version on the host is not text") as caught:
+        planned(tmp_path, {"given": {"generate": 16}, "conf": secrets["conf"]})
+    assert "hunter2" not in str(caught.value)
+
+
+# ---- lines for env_file
+
+
+@needs_root
+def test_a_variable_is_a_line_beside_the_version(tmp_path):
+    readers = [{"variable": "A_KEY"}, {"variable": "B", "uid": 9, "mode": "0440"}]
+    assert keep(tmp_path, {"pw": {"files": readers}}, {"pw": 'a"$\n'}) == ({"pw": 1}, True)
+    assert files(tmp_path) == {
+        "pw/1": (0, 0, 0o400, b'a"$\n'),
+        "pw/1.A_KEY.env": (0, 0, 0o400, b'A_KEY="a\\"$$\\n"\n'),
+        "pw/1-9-0-0440.B.env": (9, 0, 0o440, b'B="a\\"$$\\n"\n'),
+    }
+    assert keep(tmp_path, {"pw": {"files": readers}}, {"pw": 'a"$\n'}) == ({"pw": 1}, False)
+    with pytest.raises(StackError, match="secret 'pw': variable A_KEY: a NUL character") as caught:
+        keep(tmp_path, {"pw": {"files": readers}}, {"pw": "hunter2\0"})
+    assert "hunter2" not in str(caught.value)
+
+
+# ---- shredded
+
+
+@needs_root
+def test_a_tree_is_gone_with_its_content_and_nothing_outside_it(tmp_path):
+    tree, outside = tmp_path / "secrets", tmp_path / "outside"
+    (tree / "pw").mkdir(parents=True)
+    outside.write_text("stays")
+    (tree / "pw" / "link").symlink_to(outside)
+    (tree / "pw" / "1").write_text("hunter2")
+    (tree / "pw" / "2").write_text("hunter3")
+    os.link(str(tree / "pw" / "2"), str(tree / "pw" / "2-9-0-0400"))
+    os.link(str(outside), str(tree / "pw" / "3"))
+    (tree / "pw" / "1").chmod(0)
+    open_files = [open(str(tree / "pw" / name), "rb") for name in ("1", "2")]
+    shred_tree(FileSystem(), str(tree))
+    for file in open_files:
+        with file:
+            assert file.read() == bytes(7)
+    assert os.listdir(str(tmp_path)) == ["outside"] and outside.read_text() == "stays"
+    shred_tree(FileSystem(), str(tree))
+
+
+@needs_root
+@pytest.mark.parametrize("at", ["unlink", "fsync"])
+def test_zeros_of_a_shredding_that_was_cut_off_are_never_taken_for_the_secret(tmp_path, monkeypatch, at):
+    keep(tmp_path, {"pw": {"generate": 32}})
+
+    def killed(_argument):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, at, killed)
+        with pytest.raises(KeyboardInterrupt):
+            shred_tree(FileSystem(), str(tmp_path / "pw"))
+    keep(tmp_path, {"pw": {"generate": 32}})
+    ((*_owner, content),) = files(tmp_path).values()
+    assert len(content) == 32 and set(content.decode()) <= set(ALPHABET)
+
+
+@needs_root
+def test_what_a_killed_run_left_is_removed_and_its_version_stays(tmp_path):
+    keep(tmp_path, {"pw": {}}, {"pw": "first"})
+    left = tmp_path / "pw" / ".portside-999999999-x"
+    left.mkdir()
+    os.link(str(tmp_path / "pw" / "1"), str(left / "1"))
+    keep(tmp_path, {"pw": {}}, {"pw": "first"})
+    assert files(tmp_path) == {"pw/1": (0, 0, 0o400, b"first")}

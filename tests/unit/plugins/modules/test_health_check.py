@@ -94,6 +94,15 @@ def test_the_checks_of_a_release_are_made_with_the_headers_of_its_record(server,
     assert "there is no release bbbbbbbbbbbbbbbb" in missing["msg"]
 
 
+def test_no_secret_of_the_stack_is_in_what_is_shown_of_an_answer(run, server, tmp_path):
+    (tmp_path / "secrets" / "pw").mkdir(parents=True)
+    (tmp_path / "secrets" / "pw" / "1").write_text('"status":')
+    check = {"name": "a", "url": server.address, "status": 418, "interval": 0.1}
+    failed = run(check, deadline=0.2, directory=str(tmp_path))
+    assert "status 200 instead of 418, body: {[secret pw] 200" in failed["msg"]
+    assert run({"name": "a", "url": server.address, "body": '"status": 200'}, directory=str(tmp_path))["timeline"]
+
+
 def test_many_checks_at_once(run, server):
     outcome = run(
         {"name": "root", "url": server.address},

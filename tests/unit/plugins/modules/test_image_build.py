@@ -142,6 +142,13 @@ def test_a_failed_build_ends_there(host, build, app):
     assert "step 29\nthe command returned 1\nRemedy" in result["msg"] and "step 9\n" not in result["msg"]
 
 
+def test_no_secret_of_the_stack_is_in_what_a_failed_build_said(host, build, app, tmp_path):
+    (tmp_path / "secrets" / "pw").mkdir(parents=True)
+    (tmp_path / "secrets" / "pw" / "1").write_text("hunter2")
+    host.answer = 1, "step 1\n", "hunter2 is wrong\n"
+    assert "step 1\n[secret pw] is wrong\n" in build({"context": str(app)}, directory=str(tmp_path)).result["msg"]
+
+
 def test_a_build_without_an_image(host, build, app):
     host.run, run = lambda argv, data: (run(argv, data), host.engine.images.clear())[0], host.run
     assert "docker buildx use default" in build({"context": str(app)}).result["msg"]

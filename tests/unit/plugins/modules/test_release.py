@@ -296,7 +296,7 @@ def test_the_first_release_becomes_current(host, booted):
     assert host.store.verified(name)["schema"] == SCHEMA and host.store.verified(name)["verified"].startswith("2023-11-14T22:")
     assert host.tree()["releases/{0}/state/verified.json".format(name)][0] == 0o600
     assert outcome["record"] == host.history()[-1] and host.events() == [("started", name), ("deployed", name)]
-    assert outcome["pruned"] == {"releases": [], "files": [], "images": [], "kept_images": {}}
+    assert outcome["pruned"] == {"releases": [], "files": [], "images": [], "kept_images": {}, "secrets": {}, "logins": []}
     before = host.tree()
     written = host.run(name)
     assert (written["is_current"], written["current"]) == (True, name)
@@ -402,6 +402,18 @@ def test_a_release_whose_step_worked_on_a_volume_that_is_gone_is_not_current(hos
     assert host.run(name, files=files)["is_current"] is current
 
 
+def test_a_release_whose_logins_went_with_a_volume_is_not_current(host):
+    pin = host.engine.pull("app:1")
+    logins = [{"secret": "app", "version": 1, "service": "db", "role": "shop"}]
+    name, files = release_files(host.directory, {"app:1": pin}, **{**with_database(service="mail"), "steps": [], "logins": logins})
+    host.engine.volumes["shop_data"] = {}
+    host.run(name, files=files)
+    host.run(name, "current")
+    assert host.run(name, files=files)["is_current"] is True
+    del host.engine.volumes["shop_data"]
+    assert host.run(name, files=files)["is_current"] is False
+
+
 # ---- failed, absent
 
 
@@ -417,6 +429,65 @@ def test_a_failure_is_noted_once_and_the_link_stays(host):
     assert host.history()[-1] == record and host.store.current() == old
     assert host.run(name, "failed", error="again", restored=old)["changed"] is False and host.history()[-1] == record
     assert host.store.ids() == sorted([old, name])
+
+
+def test_no_secret_of_the_stack_is_in_the_history(host):
+    os.makedirs(host.directory + "/secrets/password")
+    with open(host.directory + "/secrets/password/1", "w", encoding="utf-8") as file:
+        file.write("hunter2-hunter2")
+    name, _outcome = host.deploy("app:1")
+    error = "x" * 3990 + " hunter2-hunter2 " + "y" * 5000
+    record = host.run(name, "failed", error=error, restored="")["record"]
+    assert "[secret" in record["error"] and "hunter" not in record["error"] + json.dumps(host.history())
+
+
+def test_versions_of_secrets_go_with_the_last_release_that_names_them(host):
+    host.engine.pull("app:1")
+    for number in range(1, 6):
+        for name in ("password", "gone"):
+            os.makedirs(host.directory + "/secrets/" + name, exist_ok=True)
+            with open("{0}/secrets/{1}/{2}".format(host.directory, name, number), "w", encoding="utf-8") as file:
+                file.write("value")
+        used = {"password": number, "gone": number} if number < 3 else {"password": number}
+        _name, outcome = host.deploy("app:1", config="c{0}".format(number), keep=2, secrets=used)
+    assert sorted(os.listdir(host.directory + "/secrets")) == ["password"]
+    assert sorted(os.listdir(host.directory + "/secrets/password")) == ["4", "5"]
+    assert outcome["pruned"]["secrets"] == {"gone": [5], "password": [3]}
+
+
+def test_the_last_version_of_a_secret_outlives_its_declaration_while_a_volume_does(host):
+    host.engine.pull("app:1")
+    host.engine.volumes["demo_data"] = {"Labels": {"portside.stack": host.store.stack}}
+    for number in (1, 2):
+        os.makedirs(host.directory + "/secrets/gone", exist_ok=True)
+        with open("{0}/secrets/gone/{1}".format(host.directory, number), "w", encoding="utf-8") as file:
+            file.write("value")
+        _name, outcome = host.deploy("app:1", config="c{0}".format(number), keep=1, secrets={"gone": 1} if number == 1 else {})
+    assert os.listdir(host.directory + "/secrets/gone") == ["2"]
+    assert outcome["pruned"]["secrets"] == {"gone": [1]}
+
+
+def test_the_databases_that_still_let_in_with_what_was_removed_are_named(host):
+    host.engine.pull("app:1")
+    for number in (1, 2):
+        os.makedirs(host.directory + "/secrets/app", exist_ok=True)
+        with open("{0}/secrets/app/{1}".format(host.directory, number), "w", encoding="utf-8") as file:
+            file.write("value")
+        login = {"secret": "app", "version": 1, "service": "db", "role": "shop"}
+        used = {"secrets": {"app": 1}, "logins": [login]} if number == 1 else {"secrets": {}}
+        _name, outcome = host.deploy("app:1", config="c{0}".format(number), keep=1, **used)
+    assert outcome["pruned"]["logins"] == ["db"]
+
+
+def test_the_database_of_a_version_whose_release_is_gone_is_named(host):
+    host.engine.pull("app:1")
+    os.makedirs(host.directory + "/secrets/app")
+    for number in (1, 2):
+        with open("{0}/secrets/app/{1}".format(host.directory, number), "w", encoding="utf-8") as file:
+            file.write("value")
+    login = {"secret": "app", "version": 2, "service": "db", "role": "shop"}
+    _name, outcome = host.deploy("app:1", secrets={"app": 2}, logins=[login])
+    assert outcome["pruned"]["secrets"] == {"app": [1]} and outcome["pruned"]["logins"] == ["db"]
 
 
 def test_a_failure_before_anything_was_written_is_noted_too(host):
@@ -705,7 +776,8 @@ def test_volumes_secrets_and_what_is_not_ours_stay(host):
     host.deploy("app:2", keep=1)
     for path in ("secrets/password/1", "releases/notes.txt", "files/README"):
         assert os.path.exists(os.path.join(host.directory, path))
-    assert not [one for one in host.engine.requests if "volumes" in one or one.startswith("DELETE") and "/images" not in one and "images/" not in one]
+    changes = [one for one in host.engine.requests if not one.startswith("GET")]
+    assert not [one for one in changes if "volumes" in one or one.startswith("DELETE") and "/images" not in one and "images/" not in one]
 
 
 def test_fewer_than_one_release_cannot_be_kept(host):

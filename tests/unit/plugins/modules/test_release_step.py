@@ -217,6 +217,16 @@ def test_a_failure_tells_what_the_application_said_and_runs_again(host, run):
     assert [entry["exit_code"] for entry in host.ledger()] == [3, 0, 0]
 
 
+def test_no_secret_of_the_stack_is_in_what_a_step_said(host, run):
+    (host.directory / "secrets" / "pw").mkdir(parents=True)
+    (host.directory / "secrets" / "pw" / "1").write_text("executable")
+    host.refused["later"] = "executable file not found"
+    result = run(step(name="later", command=["later"]))
+    assert "[secret pw] file not found" in result["msg"]
+    assert host.ledger()[-1]["output"] == ["[secret pw] file not found"]
+    assert "executable" not in json.dumps(result)
+
+
 def test_a_failure_before_the_activation_says_who_serves(host, run):
     (host.directory / "current").symlink_to("releases/" + OLD)
     host.fates["migrate"] = (1, 1, None)

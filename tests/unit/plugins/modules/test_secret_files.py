@@ -76,3 +76,35 @@ def test_a_directory_that_cannot_be_is_a_clear_error(run, tmp_path):
     assert outcome["failed"] and "file: must be a directory" in outcome["msg"]
     outcome = run(directory=str(tmp_path / "file" / "below"), secrets={"key": {"generate": 64}})
     assert outcome["failed"] and str(tmp_path / "file") in outcome["msg"]
+
+
+def test_a_rotation_is_predicted_shown_by_number_and_renews_what_is_composed(run, tmp_path):
+    arguments = {
+        "secrets": {
+            "app": {"generate": 32, "login": {"service": "db", "role": "shop"}},
+            "given": {},
+            "url": {"template": "postgresql://{app:login}:{app}@db/{given}", "files": [{"uid": 9, "variable": "URL"}]},
+        },
+        "values": {"given": "hunter2 /", "other": "hunter3"},
+    }
+    first = run(**arguments)
+    assert first["versions"] == {"app": 1, "given": 1, "url": 1} and first["renewed"] == []
+    predicted = run(check=True, diff=True, rotate=["app"], **arguments)
+    assert read(tmp_path, "app/1") in read(tmp_path, "url/1") and not (tmp_path / "secrets" / "app" / "2").exists()
+    rotated = run(diff=True, rotate=["app"], **arguments)
+    assert predicted.result == rotated.result
+    assert rotated["versions"] == {"app": 2, "given": 1, "url": 2} and rotated["renewed"] == ["app", "url"]
+    assert rotated["diff"]["prepared"] == "app: version 1 -> 2\nurl: version 1 -> 2\n"
+    new = read(tmp_path, "app/2")
+    assert read(tmp_path, "url/2") == "postgresql://app_v2:%s@db/hunter2%%20%%2F" % new
+    assert read(tmp_path, "url/2-9-0-0400.URL.env") == 'URL="%s"\n' % read(tmp_path, "url/2")
+    again = run(**arguments)
+    assert again["changed"] is False and again["versions"] == rotated["versions"] and again["renewed"] == []
+    seen = first.seen + predicted.seen + rotated.seen + again.seen
+    assert new not in seen and read(tmp_path, "app/1") not in seen and "hunter" not in seen
+
+
+def test_a_rotation_that_makes_no_sense_is_refused_and_writes_nothing(run, tmp_path):
+    outcome = run(secrets={"pw": {"generate": 32}}, values={"pw": "hunter2"}, rotate=["pw"])
+    assert outcome["failed"] and "'pw': cannot be rotated: its value is given" in outcome["msg"]
+    assert "hunter2" not in outcome.seen and not (tmp_path / "secrets").exists()

@@ -1,0 +1,76 @@
+# Copyright: the portside.stack contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from ansible_collections.portside.stack.plugins.plugin_utils._used_secrets import (
+    idle_secrets,
+    secret_files_options,
+    used_secrets,
+)
+from declarations import STACKS
+from hypothesis import given
+
+ROOT = {"uid": 0, "gid": 0, "mode": "0400"}
+STACK = {
+    "name": "shop",
+    "services": {
+        "web": {"image": "nginx", "secrets": ["key"]},
+        "off": {"image": "x", "profiles": ["later"], "secrets": ["other"]},
+    },
+    "secrets": {
+        "key": {"generate": 32},
+        "other": {"generate": 64},
+        "unused": {"generate": None},
+        "part": {},
+        "url": {"template": "x://{part}:{app:login}@y"},
+        "app": {"generate": 32, "login": {"service": "web", "role": "shop"}},
+    },
+}
+
+
+def test_all_who_read_a_secret_have_their_file():
+    reader = {"source": "key", "uid": "70", "mode": "440"}
+    services = {
+        "a": {"image": "x", "secrets": ["key", "other"]},
+        "b": {"image": "x", "secrets": [reader, {"source": "key", "uid": None}]},
+        "c": {"image": "x", "secrets": [reader]},
+    }
+    secrets = {"key": {"generate": 32}, "other": {}}
+    assert secret_files_options({"name": "shop", "services": services, "secrets": secrets}) == {
+        "key": {"generate": 32, "files": [ROOT, {"uid": 70, "gid": 0, "mode": "0440"}]},
+        "other": {"files": [ROOT]},
+    }
+
+
+def test_those_of_running_services_the_logins_and_the_parts_are_needed():
+    assert secret_files_options(STACK) == {
+        "key": {"generate": 32, "files": [ROOT]},
+        "app": {"generate": 32, "login": {"service": "web", "role": "shop"}, "files": []},
+    }
+    used = dict(STACK, secret_environment={"web": {"URL": "url"}, "off": {"X": "unused"}})
+    assert used_secrets(used) == {"key", "app", "url", "part"}
+    assert secret_files_options(used)["part"] == {"files": []}
+    assert secret_files_options(used)["url"]["template"] == "x://{part}:{app:login}@y"
+
+
+def test_variables_have_the_files_of_their_containers_user_and_visible_ones_a_line():
+    variables = {"URL": "url", "APP": {"secret": "app", "uid": 7, "gid": 8}, "KEY": {"secret": "key", "visible": True}}
+    found = secret_files_options(dict(STACK, secret_environment={"web": variables}), {"web": {"uid": 10, "gid": 11}})
+    assert found["url"]["files"] == [{"uid": 10, "gid": 11, "mode": "0400"}]
+    assert found["app"]["files"] == [{"uid": 7, "gid": 8, "mode": "0400"}]
+    assert found["key"]["files"] == [ROOT, {**ROOT, "variable": "KEY"}]
+
+
+def test_what_only_the_host_knows_is_idle_while_nothing_uses_it():
+    assert idle_secrets(STACK) == ["other"]
+    assert idle_secrets(dict(STACK, profiles=["later"])) == []
+
+
+@given(STACKS)
+def test_each_secret_of_a_stack_is_used_idle_or_has_its_value_elsewhere(stack):
+    used, idle = used_secrets(stack), set(idle_secrets(stack))
+    assert not used & idle
+    assert set(secret_files_options(stack)) == used
+    for name, secret in stack.get("secrets", {}).items():
+        assert name in used | idle or not (secret or {}).get("generate")
