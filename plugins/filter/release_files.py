@@ -15,7 +15,7 @@ description:
   - Renders the Compose file of a stack, the configuration files that its services mount, and the record
     C(release.json), which holds all that bringing the release back one day needs.
   - The same declaration, secret versions and images give the same name and the same files, everywhere and always.
-positional: directory, secret_versions, images
+positional: directory, secret_versions, images, image_facts
 options:
   _input:
     description: One entry of C(stacks).
@@ -35,6 +35,12 @@ options:
       - A reference without one stays as it is.
     type: dict
     default: {}
+  image_facts:
+    description:
+      - What the images of services with C(secret_environment) say of themselves, as
+        RV(portside.stack.compose_stack#module:image_facts) returns it.
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
@@ -42,7 +48,7 @@ EXAMPLES = r"""
   portside.stack.config_files:
     files: "{{ release.files }}"
   vars:
-    release: "{{ stacks[0] | portside.stack.release_files('/opt/stacks/hello', {'db_password': 1}, prepared.images) }}"
+    release: "{{ stacks[0] | portside.stack.release_files('/opt/stacks/hello', {'db_password': 1}, prepared.images, prepared.image_facts) }}"
 """
 
 RETURN = r"""
@@ -62,6 +68,9 @@ _value:
     files:
       description: The C(content) and C(mode) of each file, by its path.
       type: dict
+    logins:
+      description: The database logins, as M(portside.stack.database_logins) takes them.
+      type: list
     steps:
       description: The declared steps, as M(portside.stack.release_step) takes them.
       type: list

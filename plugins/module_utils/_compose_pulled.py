@@ -9,15 +9,26 @@ This module util is PRIVATE to the portside.stack collection. It can have breaki
 from __future__ import annotations
 
 import json
+import os
 import typing as t
 
 from ansible_collections.portside.stack.plugins.module_utils._compose_cli import Clock, compose_argv, last_lines
 from ansible_collections.portside.stack.plugins.module_utils._compose_images import resolve
-from ansible_collections.portside.stack.plugins.module_utils._compose_model import Container
+from ansible_collections.portside.stack.plugins.module_utils._compose_model import LABEL_PROJECT, Container
 from ansible_collections.portside.stack.plugins.module_utils._compose_ports import held_ports
+from ansible_collections.portside.stack.plugins.module_utils._compose_situation import Situation
 from ansible_collections.portside.stack.plugins.module_utils._compose_stack import StackOnHost
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
+from ansible_collections.portside.stack.plugins.module_utils._image_facts import image_facts
+from ansible_collections.portside.stack.plugins.module_utils._owned_places import absent_sources
 from ansible_collections.portside.stack.plugins.module_utils._release_store import ReleaseStore
+from ansible_collections.portside.stack.plugins.module_utils._stack_volumes import (
+    of_renamed_stacks,
+    orphan_text,
+    orphaned,
+    renamed,
+    renamed_stack_text,
+)
 
 
 def pulled(
@@ -28,12 +39,13 @@ def pulled(
     timeout: int,
     machine: str,
     way_back: bool,
+    warn: t.Callable[[str], None],
 ) -> t.Dict[str, t.Any]:
     """Have the images here and pinned, and all else in order; or raise with all that is wrong.
 
     ``given`` are the pins to use as they are, ``timeout`` the seconds until a pull has to end, ``machine`` what the
     host's kernel calls its architecture, for a host that is to get its engine. With ``way_back`` there has to be a
-    release to bring back if the one to come fails, or nothing that runs.
+    release to bring back if the one to come fails, or nothing that runs; and no volume may have been renamed.
     """
     found = stack.look()
     engine = stack.engine if found.reachable else None
@@ -41,6 +53,9 @@ def pulled(
         *_document_problems(stack, found.reachable),
         *found.problems,
         *(_no_way_back(stack, found.containers) if way_back else ()),
+        *(renamed(stack.stack, stack.definition, found.record, found.volumes) if way_back else ()),
+        # Without an engine this is a plan, and what is to come may bring them.
+        *(absent_sources(stack.stack, stack.definition) if engine else ()),
         *held_ports(stack.stack, stack.services.values(), engine, stack.listeners),
     ]
     resolution = resolve(
@@ -58,17 +73,43 @@ def pulled(
         timeout=timeout,
     )
     problems += resolution.problems
+    facts: t.Dict[str, t.Any] = {}
+    # A release that is there already says what its services run.
+    if way_back and engine:
+        known = found.record.get("image_facts") or {}
+        facts, unfit = image_facts(
+            stack.stack, stack.definition, resolution.images, known, engine, stack.check_mode
+        )
+        problems += unfit
     if problems:
         raise StackError("\n".join(problems))
+    for warning in _volume_warnings(stack, found):
+        warn(warning)
     result = stack.result()
     result.update(
         changed=bool(resolution.pulled),
         pulled=resolution.pulled,
         images=resolution.images,
+        image_facts=facts,
         current=found.current,
+        orphaned_volumes=orphaned(stack.stack, stack.definition, found.volumes),
         diff={"before": "", "after": "".join("image {0}: pulled\n".format(one) for one in resolution.pulled)},
     )
     return result
+
+
+def _volume_warnings(stack: StackOnHost, found: Situation) -> t.List[str]:
+    """What there is to say of volumes that is no reason to go no further."""
+    warnings = []
+    left = orphaned(stack.stack, stack.definition, found.volumes)
+    if left:
+        warnings.append(orphan_text(stack.stack, left))
+    for other, volumes in of_renamed_stacks(stack.stack, stack.definition, found.volumes).items():
+        current = os.path.join(os.path.dirname(stack.project_directory), other, "current")
+        runs = os.path.lexists(current) or stack.engine.containers("{0}={1}".format(LABEL_PROJECT, other))
+        if not found.current and not runs:
+            warnings.append(renamed_stack_text(stack.stack, other, volumes))
+    return warnings
 
 
 def _no_way_back(stack: StackOnHost, containers: t.Iterable[Container]) -> t.List[str]:
@@ -103,8 +144,14 @@ def _no_way_back(stack: StackOnHost, containers: t.Iterable[Container]) -> t.Lis
 
 def _document_problems(stack: StackOnHost, reachable: bool) -> t.List[str]:
     argv = [*compose_argv("-", stack.project_directory), "config", "--quiet"]
+    # The files of visible secrets are written later.
+    services = {
+        name: {key: value for key, value in service.items() if key != "env_file"}
+        for name, service in stack.definition["services"].items()
+    }
+    document = dict(stack.definition, services=services)
     try:
-        code, _out, err = stack.run(argv, json.dumps(stack.definition, ensure_ascii=False))
+        code, _out, err = stack.run(argv, json.dumps(document, ensure_ascii=False))
     except StackError:
         if stack.check_mode:
             return []

@@ -24,6 +24,7 @@ from ansible_collections.portside.stack.plugins.module_utils._compose_report imp
     failure_text,
     left_text,
     progress_line,
+    redacted,
 )
 from ansible_collections.portside.stack.plugins.module_utils._compose_resources import create_resource
 from ansible_collections.portside.stack.plugins.module_utils._compose_situation import Situation, Work
@@ -37,6 +38,8 @@ from ansible_collections.portside.stack.plugins.module_utils._compose_wait impor
 from ansible_collections.portside.stack.plugins.module_utils._engine import EngineClient, EngineUnavailable
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 from ansible_collections.portside.stack.plugins.module_utils._lease import utc
+from ansible_collections.portside.stack.plugins.module_utils._owned_places import set_right
+from ansible_collections.portside.stack.plugins.module_utils._redact import redactor
 from ansible_collections.portside.stack.plugins.module_utils._release_store import ReleaseStore
 from ansible_collections.portside.stack.plugins.module_utils._sockets import Listener
 from ansible_collections.portside.stack.plugins.module_utils._step_volumes import lose_steps
@@ -72,6 +75,7 @@ class StackOnHost:
         self.began, self.reachable = False, True
         self._file, self._timeout, self._clock = params["file"], params["wait_timeout"], clock
         self._ledger = OneShotLedger(self.project_directory)
+        self._redact = redactor(os.path.join(self.project_directory, "secrets"))
         self._containers: t.List[Container] = []
         self._changed = False
         self._diff: t.Optional[t.Dict[str, str]] = None
@@ -108,13 +112,13 @@ class StackOnHost:
             self._until_up(Situation.everything)
         return self.result()
 
-    def start_missing(self, names: t.Iterable[str]) -> None:
-        """Have up what these services depend on, and leave alone whatever of it runs, of any release.
+    def start_missing(self, names: t.Iterable[str], themselves: bool = False) -> None:
+        """Have up what these services depend on, or they ``themselves`` too; leave alone what runs, of any release.
 
         Raises as an activation does; nothing is brought back then.
         """
         wanted = frozenset(names)
-        self._until_up(lambda found: found.needs_of(wanted))
+        self._until_up(lambda found: found.needs_of(wanted, themselves))
 
     def _until_up(self, plan: t.Callable[[Situation], Work]) -> None:
         self._started = self._clock.monotonic()
@@ -169,6 +173,9 @@ class StackOnHost:
             for resource in work.missing:
                 create_resource(self.stack, self.engine, resource)
                 self.tell("created {0} {1}".format(resource.kind, resource.name))
+            for place in work.places:
+                set_right(self.stack, self.engine, place)
+                self.tell("set {0} {1}: {2}".format(place.kind, place.name, place.wanted))
             self._converge(work)
         except (EngineUnavailable, Interrupted):
             raise
@@ -217,14 +224,14 @@ class StackOnHost:
         host.remove(containers)
 
     def _failed(self, machine: Convergence, work: Work) -> ActivationFailed:
-        failure = machine.failure
+        failure = redacted(machine.failure, self._redact)
         container = failure.container
-        logs = self.engine.logs(container.id, _LOG_LINES) if container else []
+        logs = [self._redact(line) for line in self.engine.logs(container.id, _LOG_LINES)] if container else []
         blocked = [self.services[failure.service]] if failure.output else []
         held = held_ports(self.stack, blocked, self.engine, self.listeners)
         left = work.plan.actions.keys() - self._acted.keys()
         self._actions = [action for action in self._actions if action["service"] not in left]
-        self._changed = bool(self._acted or work.missing or work.plan.orphans_first)
+        self._changed = bool(self._acted or work.missing or work.places or work.plan.orphans_first)
         details = self.result()
         del details["diff"]
         details["failure"] = {

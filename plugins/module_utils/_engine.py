@@ -157,6 +157,15 @@ class EngineClient:
                 return None
             raise
 
+    def archive(self, container: str, path: str) -> t.Optional[bytes]:
+        """A file or link of a container, which need not run, as an archive of tar; none where there is none."""
+        try:
+            return self._call("GET", "/containers/{0}/archive".format(container), {"path": path})
+        except EngineError as error:
+            if error.status == 404:
+                return None
+            raise
+
     def remove_container(self, container: str) -> None:
         """Stop a container with its own signal and grace period, then remove it. Its volumes stay."""
         try:

@@ -48,6 +48,7 @@ def listed(releases: t.Iterable[Release], current: str, history: t.Sequence[Even
                 "declaration_digest": release.record.get("declaration_digest", ""),
                 "images": release.record.get("images", {}),
                 "secrets": release.record.get("secrets", {}),
+                "visible": release.record.get("visible", {}),
                 "steps": [dict(step, runs=_runs(release, step["name"])) for step in release.record.get("steps", [])],
                 "dumps": [entry["dump"] for entry in release.ledger if entry.get("dump")],
                 "changes": changes(release, by_id[current]) if current in by_id else [],
@@ -71,8 +72,13 @@ def text(
     current: str,
     history: t.Sequence[Event],
     possible: t.Sequence[t.Tuple[Listed, Verdict]],
+    left: t.Sequence[str] = (),
+    visible: t.Optional[t.Mapping[str, t.Sequence[str]]] = None,
 ) -> t.List[str]:
-    """What runs, since when and by whom, what it can be rolled back to, and what happened last."""
+    """What runs, since when and by whom, what it can be rolled back to, and what happened last.
+
+    ``left`` are volumes that it does not mention, ``visible`` the variables by service that show a secret.
+    """
     since = next(
         (one for one in reversed(history) if one.get("release") == current and one["event"] in ("deployed", "rolled_back")),
         None,
@@ -91,6 +97,12 @@ def text(
         lines += ["    " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
     elif current:
         lines.append("  can be rolled back to nothing yet: no other release was verified here")
+    if visible:
+        shown = ["{0}: {1}".format(service, ", ".join(names)) for service, names in sorted(visible.items())]
+        lines.append("  secrets that docker inspect shows, as was chosen: {0}".format("; ".join(shown)))
+    if left:
+        what = "volumes it does not mention any more" if current else "volumes"
+        lines.append("  {0}: {1}".format(what, ", ".join(left)))
     if history:
         lines.append("  last:")
         lines += ["    {0} {1}".format(one.get("release", ""), _told(one)) for one in reversed(history[-5:])]

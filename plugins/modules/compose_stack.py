@@ -16,7 +16,10 @@ description:
     C(docker compose) on the services that differ, each by its name, and on nothing else.
   - Starts a service as soon as its dependencies fulfil their conditions, and waits until every service is up and
     healthy. A service that fails ends the task at once, with its last log lines and its last health output.
-  - Creates the networks and volumes of the stack. It never alters them, and never deletes a volume.
+  - Creates the networks and volumes of the stack. It never alters them, and never deletes a volume. Volumes carry the
+    labels C(portside.stack) and C(portside.service), the services that mounted them when they were made.
+  - Sets the owner and mode of volumes that have C(uid), C(gid) or C(mode), of their root directory alone, and of the
+    stack's directories on the host, which it makes where they are missing.
   - An activation may bring the previous release back when it fails (O(restore)), whether or not anybody still watches.
 extends_documentation_fragment:
   - portside.stack.attributes
@@ -57,7 +60,9 @@ options:
     description:
       - V(pulled) makes sure that everything a later V(present) needs is there, and touches no container, network or
         volume. Compose has to accept the document, no published port may be held by another process or a foreign
-        container, and images are pulled and pinned, and have to be made for this host. All problems are told at once.
+        container, and images are pulled and pinned, and have to be made for this host. What services mount of the host
+        has to be there or among the stack's directories. Without O(release), a volume that would take the place of the
+        one that its service has now, under another name and empty, is refused. All problems are told at once.
       - V(present) has networks, volumes and services be as declared, removes containers of services that are not
         declared any more, and waits until all is well. It pulls nothing.
       - V(absent) removes the stack's containers and networks. Its volumes stay.
@@ -97,7 +102,7 @@ options:
     type: str
     default: ""
 notes:
-  - On failure the container's last log lines are part of the error. They are what the service itself wrote.
+  - On failure the container's last log lines are part of the error, without the values of the stack's secrets.
   - While it works, its progress is shown as it goes, one line for each change of a service's state.
   - A signal ends an activation as a failure does, once what it has begun is at its end. While the previous release is
     brought back, signals are not heeded.
@@ -139,8 +144,7 @@ actions:
     reason:
       description: Why.
       type: str
-  sample:
-    - {service: api, action: recreate, reason: "image example/api:1 -> example/api:2"}
+  sample: [{service: api, action: recreate, reason: "image example/api:1 -> example/api:2"}]
 timeline:
   description: Every change of a service's state, in order.
   returned: always
@@ -156,14 +160,12 @@ timeline:
     state:
       description: Its new state.
       type: str
-  sample:
-    - {at: 4.2, service: api, state: healthy}
+  sample: [{at: 4.2, service: api, state: healthy}]
 services:
   description: The services as they are at the end.
   returned: always
   type: dict
-  sample:
-    api: {state: healthy, health: healthy, containers: ["f6e5d4c3b2a1"]}
+  sample: {api: {state: healthy, health: healthy, containers: ["f6e5d4c3b2a1"]}}
 pulled:
   description: The images that were pulled, or with check mode would be.
   returned: always
@@ -174,6 +176,15 @@ images:
   returned: with O(state=pulled)
   type: dict
   sample: {"nginx:1.26": "nginx:1.26@sha256:0123…"}
+image_facts:
+  description: What the image of each service with C(secret_environment) runs, and as whom. In check mode names are root.
+  returned: with O(state=pulled)
+  type: dict
+orphaned_volumes:
+  description: Volumes that were made for the stack and that it does not mention any more. They stay.
+  returned: with O(state=pulled)
+  type: list
+  elements: str
 current:
   description: ID of the current release, empty before the first.
   returned: with O(state=pulled)
@@ -262,7 +273,8 @@ class Task:
             given, refresh = self.params["images"], self.params["refresh"]
             timeout, machine = self.params["pull_timeout"], os.uname().machine
             # Going back to a release is the way out when the current one is damaged.
-            result = pulled(stack, watched, given, refresh, timeout, machine, way_back=not self.params["release"])
+            way_back = not self.params["release"]
+            result = pulled(stack, watched, given, refresh, timeout, machine, way_back, self.module.warn)
         elif self.params["state"] == "absent":
             result = stack.absent()
         elif self.params["restore"] and not self.module.check_mode:

@@ -111,6 +111,9 @@ releases:
     secrets:
       description: The version of each secret.
       type: dict
+    visible:
+      description: The variables of each service that are secrets, and that C(docker inspect) shows since it was chosen so.
+      type: dict
     steps:
       description: Its steps, each with its C(runs).
       type: list
@@ -164,6 +167,10 @@ target:
     images:
       description: What each of its image references is pinned to.
       type: dict
+    logins:
+      description: The database logins that it uses, see M(portside.stack.database_logins).
+      type: list
+      elements: dict
     schema:
       description: V(same), V(moved) or V(unknown).
       type: str
@@ -171,6 +178,13 @@ target:
       description: The dumps to restore, each with C(path), C(service), C(database), C(user) and C(taken).
       type: list
       elements: dict
+orphaned_volumes:
+  description: >-
+    The volumes on the host that were made for the stack and that the current release does not mention, which are all
+    where none is current. They stay until somebody deletes them. Null where the engine does not answer.
+  returned: success
+  type: list
+  elements: str
 text:
   description: The same for people, line by line.
   returned: success
@@ -191,6 +205,7 @@ from ansible_collections.portside.stack.plugins.module_utils._release_report imp
 from ansible_collections.portside.stack.plugins.module_utils._release_rollback import choose, judge, restores
 from ansible_collections.portside.stack.plugins.module_utils._release_schema import schemas_now
 from ansible_collections.portside.stack.plugins.module_utils._release_store import ReleaseStore
+from ansible_collections.portside.stack.plugins.module_utils._stack_volumes import orphaned_on
 
 HISTORY = 20
 
@@ -203,6 +218,13 @@ def schemas(module: AnsibleModule, stack: str) -> t.Optional[t.Dict[str, str]]:
         return None
 
 
+def volumes_left(stack: str, record: t.Mapping[str, t.Any]) -> t.Optional[t.List[str]]:
+    try:
+        return orphaned_on(EngineClient(), stack, record.get("definition") or {})
+    except (OSError, StackError):
+        return None
+
+
 def info(module: AnsibleModule, store: ReleaseStore) -> t.Dict[str, t.Any]:
     params, stack, current = module.params, store.stack, store.current()
     releases = known_releases(store)
@@ -212,6 +234,8 @@ def info(module: AnsibleModule, store: ReleaseStore) -> t.Dict[str, t.Any]:
     entries = listed(releases, current, events)
     possible = [(entry, verdicts[entry["id"]]) for entry in entries if entry["verified"] and entry["id"] != current]
     history = folded(events)[-HISTORY:]
+    record = next((release.record for release in releases if release.id == current), {})
+    left = volumes_left(stack, record)
     for entry in entries:
         entry["dumps"] = [dict(dump, size=os.path.getsize(dump["path"])) for dump in entry["dumps"]]
     result = {
@@ -230,7 +254,8 @@ def info(module: AnsibleModule, store: ReleaseStore) -> t.Dict[str, t.Any]:
             }
             for entry, verdict in possible
         ],
-        "text": text(stack, current, history, possible),
+        "orphaned_volumes": left,
+        "text": text(stack, current, history, possible, left or [], record.get("visible")),
     }
     if params["judge"]:
         target = choose(stack, params["release"], params["schema"], releases, current, events)
@@ -238,6 +263,7 @@ def info(module: AnsibleModule, store: ReleaseStore) -> t.Dict[str, t.Any]:
         result["target"] = {
             "id": target.id,
             "images": target.record.get("images", {}),
+            "logins": target.record.get("logins", []),
             "schema": verdict.schema,
             "restore": restores(stack, target, verdict, params["schema"], current),
         }

@@ -20,6 +20,13 @@ from ansible_collections.portside.stack.plugins.module_utils._ports import parse
 from ansible_collections.portside.stack.plugins.module_utils._secrets import secret_path
 from ansible_collections.portside.stack.plugins.plugin_utils import _stack_model as model
 from ansible_collections.portside.stack.plugins.plugin_utils._builds import image_reference
+from ansible_collections.portside.stack.plugins.plugin_utils._entry_wrapper import (
+    Facts,
+    visible_variables,
+    with_entry_wrapper,
+    wrapped_services,
+)
+from ansible_collections.portside.stack.plugins.plugin_utils._volumes import directories, has_owner, uncopied_mounts, with_owner
 
 LABEL_STACK = "portside.stack"
 LABEL_DIGEST = "portside.digest"
@@ -38,12 +45,14 @@ def compose_document(
     directory: t.Optional[str] = None,
     secret_versions: t.Optional[t.Dict[str, int]] = None,
     images: t.Optional[t.Dict[str, str]] = None,
+    image_facts: Facts = None,
 ) -> model.Mapping:
     """The Compose document of a declared stack that has no problems.
 
-    ``images`` are the pins of image references; a reference without one stays as it is.
+    ``images`` are the pins of image references; a reference without one stays as it is. Without versions each secret
+    has its first one, and without facts of an image a service has what it declares itself: that serves to judge it.
     """
-    return _Renderer(model.mapping(stack), directory, secret_versions or {}, images or {}).document()
+    return _Renderer(model.mapping(stack), directory, secret_versions, images or {}, image_facts).document()
 
 
 def config_digest(content: str) -> str:
@@ -63,16 +72,24 @@ def default_directory(stack: model.Mapping) -> str:
 
 class _Renderer:
     def __init__(
-        self, stack: model.Mapping, directory: t.Optional[str], versions: t.Dict[str, int], images: t.Dict[str, str]
+        self,
+        stack: model.Mapping,
+        directory: t.Optional[str],
+        versions: t.Optional[t.Dict[str, int]],
+        images: t.Dict[str, str],
+        image_facts: Facts,
     ) -> None:
-        self.stack = stack
+        self.stack = with_entry_wrapper(stack, image_facts)
         self.name = stack["name"]
         self.directory = (directory or default_directory(stack)).rstrip("/")
         self.versions = versions
         self.images = images
-        self.services = model.active_services(stack)
+        self.services = model.active_services(self.stack)
+        # What is waited for is as declared, whatever health check the image of a wrapped service has.
+        self.declared = model.active_services(stack)
         self.one_shots = model.one_shots(self.services)
         self.exposure = model.mapping(stack.get("exposure"))
+        self.visible = visible_variables(stack)
         self.configs: t.Dict[str, str] = {}
         self.secrets: t.Dict[str, str] = {}
 
@@ -94,6 +111,12 @@ class _Renderer:
             "secrets": {source: {"file": path} for source, path in sorted(self.secrets.items())},
             "x-portside": {"networks": made_networks, "volumes": made_volumes},
         }
+        wrapped = wrapped_services(self.stack)
+        if wrapped:
+            found["x-portside"]["secret_environment"] = wrapped
+        made_directories = directories(self.stack)
+        if made_directories:
+            found["x-portside"]["directories"] = made_directories
         return {key: value for key, value in found.items() if value}
 
     def _service(self, name: str, service: model.Mapping) -> model.Mapping:
@@ -107,6 +130,9 @@ class _Renderer:
                 rendered["image"] = self._image(name)
             elif value is not None and key != "profiles":
                 rendered[key] = value
+        files = [self._secret_path(name, one.secret, variable=one.name) for one in self.visible.get(name, ())]
+        if files:
+            rendered["env_file"] = files
         implied = self._depends_on(name, None)
         if implied:
             rendered["depends_on"] = implied
@@ -127,7 +153,7 @@ class _Renderer:
 
     def _depends_on(self, name: str, _value: t.Any) -> t.Optional[model.Mapping]:
         return {
-            target: {**options, "condition": model.condition(target, self.services, options)}
+            target: {**options, "condition": model.condition(target, self.declared, options)}
             for target, options in model.dependencies(self.services[name]).items()
             if target in self.services
         } or None
@@ -163,16 +189,23 @@ class _Renderer:
         rendered = []
         for reference in model.references(self.services[name], "secrets"):
             secret = reference["source"]
-            if secret not in self.versions:
-                raise StackError(self._unknown(name, "secrets", secret, "pass the versions that secret_files returns"))
-            owner = model.variant(reference)
-            path = secret_path(self.directory + "/secrets", secret, self.versions[secret], *owner)
+            path = self._secret_path(name, secret, *model.variant(reference))
             source = "{0}_v{1}".format(secret, path.rpartition("/")[2])
             self.secrets[source] = path
             # Compose ignores the owner and mode of file secrets: the file itself carries them.
             kept = {key: item for key, item in reference.items() if key not in ("uid", "gid", "mode")}
             rendered.append(_renamed(kept, source, target=secret))
         return rendered
+
+    def _secret_path(self, service: str, secret: str, *owner: t.Any, variable: str = "") -> str:
+        versions = {secret: 1} if self.versions is None else self.versions
+        if secret not in versions:
+            raise StackError(self._unknown(service, "secrets", secret, "pass the versions that secret_files returns"))
+        return secret_path(self.directory + "/secrets", secret, versions[secret], *owner, variable=variable)
+
+    def _volumes(self, name: str, _value: t.Any) -> t.List[t.Any]:
+        owned = {key for key, options in model.sections(self.stack, "volumes").items() if has_owner(options)}
+        return uncopied_mounts(self.services[name], owned)
 
     def _unknown(self, service: str, key: str, source: str, remedy: str) -> str:
         return "stack '{0}', service '{1}', key '{2}': nothing is known of '{3}': {4}".format(self.name, service, key, source, remedy)
@@ -189,7 +222,7 @@ class _Renderer:
             seen[key] = {"name": name, "external": True}
             if not options.get("external"):
                 kept = {option: value for option, value in options.items() if option not in ("name", "external")}
-                made[name] = {**defaults, **kept}
+                made[name] = {**defaults, **(with_owner(kept) if kind == "volumes" else kept)}
         return seen, made
 
     def _digest(self, name: str, service: model.Mapping, networks: model.Mapping, volumes: model.Mapping) -> str:
@@ -228,4 +261,5 @@ _POLICY = {
     "labels": "_labels",
     "ports": "_ports",
     "secrets": "_secrets",
+    "volumes": "_volumes",
 }

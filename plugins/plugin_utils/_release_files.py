@@ -1,7 +1,7 @@
 # Copyright: the portside.stack contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What of a stack is written to its host: the release, and the needs of its secrets.
+"""What of a stack is written to its host: the release.
 
 This plugin util is PRIVATE to the portside.stack collection. It can have breaking changes at any time.
 """
@@ -20,7 +20,15 @@ from ansible_collections.portside.stack.plugins.plugin_utils._compose_document i
     config_path,
     default_directory,
 )
+from ansible_collections.portside.stack.plugins.plugin_utils._entry_wrapper import (
+    Facts,
+    visible_variables,
+    with_entry_wrapper,
+    wrapped_services,
+)
+from ansible_collections.portside.stack.plugins.plugin_utils._logins import normalised_logins
 from ansible_collections.portside.stack.plugins.plugin_utils._steps import normalised_steps
+from ansible_collections.portside.stack.plugins.plugin_utils._used_secrets import idle_secrets, used_secrets
 from ansible_collections.portside.stack.plugins.plugin_utils._yaml_text import compose_text
 
 RECORD_FORMAT = 1
@@ -37,23 +45,28 @@ def release_files(
     directory: t.Optional[str] = None,
     secret_versions: t.Optional[t.Dict[str, int]] = None,
     images: t.Optional[t.Dict[str, str]] = None,
+    image_facts: Facts = None,
 ) -> model.Mapping:
     """The files of a release, named by the digest of them all.
 
-    ``images`` are the pins of the image references. The Compose file, the record and the mounted files together make
-    the release; what is declared for a hook or a lock is no part of it.
+    ``images`` are the pins of the image references, ``image_facts`` what images say of themselves, by service. The Compose
+    file, the record and the mounted files together make the release; what is declared for a hook or a lock is no part of it.
     """
     directory = (directory or default_directory(stack)).rstrip("/")
-    definition = compose_document(stack, directory, secret_versions, images)
+    definition = compose_document(stack, directory, secret_versions or {}, images, image_facts)
     compose = _HEADER.format(name=stack["name"], directory=directory) + compose_text(definition)
-    contents = _config_files(stack, directory)
+    contents = _config_files(with_entry_wrapper(stack), directory)
     record = {
         "format": RECORD_FORMAT,
         "stack": stack["name"],
         "declaration_digest": declaration_digest(stack),
         "images": {reference: pin for reference, pin in sorted((images or {}).items()) if reference in _references(stack)},
-        "secrets": _used_secrets(stack, secret_versions or {}),
+        "secrets": _secret_versions(stack, secret_versions or {}),
+        "idle_secrets": idle_secrets(stack),
+        "image_facts": {name: (image_facts or {})[name] for name in wrapped_services(stack) if name in (image_facts or {})},
+        "visible": {name: sorted(one.name for one in variables) for name, variables in visible_variables(stack).items()},
         "files": sorted(contents),
+        "logins": normalised_logins(stack, secret_versions or {}),
         "steps": normalised_steps(stack),
         "checks": normalised_checks(stack),
         "definition": definition,
@@ -69,6 +82,7 @@ def release_files(
         "compose_file": home + "compose.yaml",
         "definition": definition,
         "files": files,
+        "logins": record["logins"],
         "steps": record["steps"],
         "declaration_digest": record["declaration_digest"],
     }
@@ -77,25 +91,13 @@ def release_files(
 def declaration_digest(stack: model.Mapping) -> str:
     """The digest of what a declaration says: the same on every machine, whatever its paths, secrets and images are."""
     portable = {
-        "definition": compose_document(stack, None, dict.fromkeys(model.sections(stack, "secrets"), 1)),
+        "definition": compose_document(stack),
         "builds": {name: service["build"] for name, service in model.active_services(stack).items() if "build" in service},
+        "logins": normalised_logins(stack, dict.fromkeys(model.sections(stack, "secrets"), 1)),
         "steps": normalised_steps(stack),
         "checks": normalised_checks(stack),
     }
     return _digest([("declaration", json.dumps(portable, sort_keys=True, ensure_ascii=False, separators=(",", ":")))])
-
-
-def secret_files_options(stack: model.Mapping, value_names: t.Iterable[str] = ()) -> t.Dict[str, model.Mapping]:
-    """The secrets to keep on the host: how each is made, and who reads it.
-
-    A secret that no running service uses (its profile is off) is kept when it has a value, not asked for.
-    """
-    declared = model.sections(stack, "secrets")
-    readers: t.Dict[str, t.Set[model.Variant]] = {name: set() for name in value_names if name in declared}
-    for service in model.active_services(stack).values():
-        for reference in model.references(service, "secrets"):
-            readers.setdefault(reference["source"], set()).add(model.variant(reference))
-    return {name: {**declared.get(name, {}), "files": [owner._asdict() for owner in sorted(owners)]} for name, owners in sorted(readers.items())}
 
 
 def _config_files(stack: model.Mapping, directory: str) -> t.Dict[str, str]:
@@ -108,9 +110,8 @@ def _references(stack: model.Mapping) -> t.Set[str]:
     return {image_reference(stack["name"], name, service) for name, service in model.active_services(stack).items()}
 
 
-def _used_secrets(stack: model.Mapping, versions: t.Dict[str, int]) -> t.Dict[str, int]:
-    services = model.active_services(stack).values()
-    used = {reference["source"] for service in services for reference in model.references(service, "secrets")}
+def _secret_versions(stack: model.Mapping, versions: t.Dict[str, int]) -> t.Dict[str, int]:
+    used = used_secrets(stack)
     return {name: version for name, version in sorted(versions.items()) if name in used}
 
 

@@ -81,6 +81,15 @@ STACKS = st.fixed_dictionaries(
         "profiles": st.sampled_from([[], ["on"], ["*"], None]),
         "exposure": st.dictionaries(st.sampled_from(NAMES), st.sampled_from(["public", "loopback", "internal"]), max_size=3),
         "routes": st.none(),
+        "secret_environment": st.dictionaries(
+            st.sampled_from(NAMES),
+            st.dictionaries(
+                st.sampled_from(["DB_URL", "KEY"]),
+                st.sampled_from(["key", {"secret": "db_password", "uid": 70}, {"secret": "db_password", "visible": True}]),
+                max_size=2,
+            ),
+            max_size=2,
+        ),
     },
 )
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8))

@@ -25,6 +25,8 @@ class FakeEngine(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         self.containers, self.networks, self.volumes, self.images = {}, {}, {}, {}
         self.api = ("1.24", "1.45")
         self.logs = b""
+        # Where volumes are, if anybody is to look into them, and how large they are.
+        self.volume_root, self.sizes = None, {}
         # How many more requests are not answered, as by an engine that is just being started.
         self.away, self.connections = 0, set()
         super().__init__(self.path, Handler)
@@ -175,12 +177,31 @@ class Handler(http.server.BaseHTTPRequestHandler):
             del engine.networks[parts[0][3:]]
             self.answer(204, b"")
 
-    def get_volumes(self, engine, *_):
-        self.answer(200, {"Volumes": [dict(one, Name=name) for name, one in engine.volumes.items()] or None})
+    def get_volumes(self, engine, parts, *_):
+        found = {name: dict(one, Name=name) for name, one in engine.volumes.items()}
+        if parts:
+            self.answer(*(200, found[parts[0]]) if parts[0] in found else (404, {"message": "no such volume"}))
+        else:
+            self.answer(200, {"Volumes": list(found.values()) or None})
 
     def post_volumes(self, engine, _parts, _query, body):
         engine.volumes[body["Name"]] = body
+        if engine.volume_root:
+            body["Mountpoint"] = str(engine.volume_root / body["Name"] / "_data")
+            (engine.volume_root / body["Name"] / "_data").mkdir(parents=True)
         self.answer(201, body)
+
+    def delete_volumes(self, engine, parts, _query, _body):
+        mounted = [mount.get("Name") for one in engine.containers.values() for mount in one["Mounts"]]
+        if parts[0] in mounted:
+            self.answer(409, {"message": "volume is in use"})
+        else:
+            del engine.volumes[parts[0]]
+            self.answer(204, b"")
+
+    def get_system(self, engine, _parts, _query, _body):
+        sizes = [{"Name": name, "UsageData": {"Size": engine.sizes.get(name, -1)}} for name in engine.volumes]
+        self.answer(200, {"Volumes": sizes})
 
     def get_images(self, engine, parts, _query, _body):
         reference = "/".join(parts[:-1])

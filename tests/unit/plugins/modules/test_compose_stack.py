@@ -9,7 +9,7 @@ import signal
 import time
 
 import pytest
-from ansible_collections.portside.stack.plugins.module_utils import _lease, _progress
+from ansible_collections.portside.stack.plugins.module_utils import _image_facts, _lease, _progress
 from ansible_collections.portside.stack.plugins.modules import compose_stack
 from fake_engine import FakeEngine
 from module_runner import run_module
@@ -20,12 +20,12 @@ class Host:
 
     def __init__(self, engine, directory):
         self.engine, self.directory = engine, directory
-        self.commands, self.fates = [], {}
+        self.commands, self.fates, self.judged = [], {}, None
         self.pull, self.config = (0, "", ""), (0, "", "")
         # At which command a signal comes; how they are handled.
         self.signals, self.handlers = [], {}
 
-    def run(self, argv, _data):
+    def run(self, argv, data):
         self.commands.append(argv)
         if self.signals and len(self.commands) == self.signals[0]:
             self.handlers[signal.SIGTERM](signal.SIGTERM, None)
@@ -34,6 +34,7 @@ class Host:
                 self.engine.images.update({argv[-1]: "sha256:new", "sha256:new": "sha256:new"})
             return self.pull
         if "config" in argv:
+            self.judged = json.loads(data)
             return self.config
         name = argv[-1]
         fate = self.fates.get(name, {})
@@ -148,7 +149,7 @@ def test_everything_is_created_in_order(host, stack):
     assert actions(result) == [("db", "create"), ("migrate", "run"), ("api", "create")]
     assert host.acted == [("db", "--no-recreate"), ("migrate", "--force-recreate"), ("api", "--no-recreate")]
     assert host.engine.networks["demo_default"]["Labels"] == {"portside.stack": "demo"}
-    assert host.engine.volumes["demo_data"]["Labels"] == {"portside.stack": "demo"}
+    assert host.engine.volumes["demo_data"]["Labels"] == {"portside.stack": "demo", "portside.service": "db"}
     ledger = json.loads((host.directory / "oneshots.json").read_text())
     image = ledger["migrate"]["done"]["d-migrate"].pop("image")
     assert image.startswith("sha256:")
@@ -295,6 +296,19 @@ def test_what_compose_says_is_in_the_error_without_its_progress(host, stack):
     assert "Creating" not in result["msg"]
 
 
+def test_no_secret_of_the_stack_is_in_what_a_failure_quotes(host, stack):
+    (host.directory / "secrets" / "pw").mkdir(parents=True)
+    (host.directory / "secrets" / "pw" / "1").write_text("hunter2 /")
+    host.engine.logs = b"cannot log in with hunter2 /\nto postgresql://u:hunter2%20%2F@db\n"
+    log = [{"ExitCode": 7, "Output": "refused hunter2 /"}]
+    host.fates["db"] = {"status": {"Health": {"Status": "unhealthy", "FailingStreak": 5, "Log": log}}}
+    result = stack({"db": {}})
+    assert result["failure"]["logs"] == ["cannot log in with [secret pw]", "to postgresql://u:[secret pw]@db"]
+    assert result["failure"]["health"] == "exit 7: refused [secret pw]" and "hunter2" not in json.dumps(result)
+    host.fates["db"] = {"error": "Error response from daemon: hunter2 / is no such image\n"}
+    assert "daemon: [secret pw] is no such image" in stack({"other": {}, "db": {"labels": {"portside.digest": "new"}}})["msg"]
+
+
 def test_a_missing_file_is_told_before_anything_is_touched(host, stack):
     result = stack({"db": {}}, file=str(host.directory / "nowhere.yaml"))
     assert "nowhere.yaml does not exist. Remedy" in result["msg"]
@@ -332,6 +346,54 @@ def test_pulled_tells_all_problems_at_once(host, stack, monkeypatch):
     assert refused.startswith("stack demo: Compose refuses the document: services.db Additional property x")
     assert "service db: port 80/tcp on all addresses is held by the process nginx (pid 7)" in port
     assert "service db: image example/app:1 is not to be had: manifest unknown. Remedy" in image
+
+
+@pytest.fixture(name="wrapped")
+def wrapped_fixture(host, capsys, monkeypatch):
+    """Judges a stack whose service api has variables that are secrets."""
+    image = {"Id": "sha256:1", "Config": {"Cmd": ["serve"], "User": "7:8"}}
+    host.engine.images.update({"example/app:1": image, "sha256:1": image})
+    monkeypatch.setattr(_image_facts, "look_inside", lambda *_: _image_facts.Inside("", "", host.shell))
+    host.shell = True
+
+    def call(check=False, **options):
+        definition = document({"api": {"env_file": ["/not/yet"]}, "db": {}})
+        definition["x-portside"]["secret_environment"] = ["api"]
+        arguments = {"definition": definition, "project_directory": str(host.directory), "state": "pulled", **options}
+        return run_module(compose_stack.main, capsys, arguments, check).result
+
+    return call
+
+
+def test_pulled_tells_what_the_images_of_wrapped_services_run(host, wrapped):
+    found = wrapped()["image_facts"]
+    assert list(found) == ["api"]
+    assert (found["api"]["image"], found["api"]["command"], found["api"]["uid"], found["api"]["gid"]) == ("sha256:1", ["serve"], 7, 8)
+    assert wrapped(check=True)["image_facts"] == found
+    host.engine.images.clear()
+    assert wrapped(check=True)["image_facts"] == {}
+
+
+def test_what_the_current_release_knows_of_an_image_holds_on(host, wrapped, releases):
+    known = {"image": "sha256:1", "user": "", "command": ["known"]}
+    releases(OLD, _0=SERVICES)
+    record = host.directory / "releases" / OLD / "release.json"
+    record.write_text(json.dumps(dict(json.loads(record.read_text()), image_facts={"api": known})))
+    assert wrapped()["image_facts"] == {"api": known}
+
+
+def test_an_image_without_a_shell_is_refused_before_anything_is_touched(host, wrapped):
+    host.shell = False
+    host.config = (1, "", "no")
+    refused, shell = wrapped()["msg"].splitlines()
+    assert "Compose refuses" in refused
+    assert shell.startswith("stack demo: service api: image example/app:1 has no /bin/sh")
+
+
+def test_compose_judges_a_document_without_the_files_that_are_written_later(host, wrapped):
+    wrapped()
+    assert list(host.judged["services"]) == ["api", "db"]
+    assert "env_file" not in host.judged["services"]["api"]
 
 
 def test_a_first_release_does_not_take_the_place_of_what_it_could_not_bring_back(host, stack, releases):

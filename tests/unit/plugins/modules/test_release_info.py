@@ -7,8 +7,10 @@ import json
 import os
 
 import pytest
+from ansible_collections.portside.stack.plugins.module_utils._engine import EngineClient
 from ansible_collections.portside.stack.plugins.module_utils._history import History
 from ansible_collections.portside.stack.plugins.modules import release_info
+from fake_engine import FakeEngine
 from module_runner import run_module
 from release_host import STACK, release_files
 
@@ -29,10 +31,10 @@ class Host:
     def run(self, **arguments):
         return run_module(release_info.main, self._capsys, dict(arguments, directory=self.directory))
 
-    def release(self, number, verified=0, schema=None, ledger=(), checks=()):
+    def release(self, number, verified=0, schema=None, ledger=(), checks=(), **record):
         reference = "app:{0}".format(number)
         images = {reference: "{0}@sha256:{1}".format(reference, str(number) * 64), "db:1": "sha256:" + "d" * 64}
-        name, files = release_files(self.directory, images, str(number), [STEP], checks)
+        name, files = release_files(self.directory, images, str(number), [STEP], checks, **record)
         for path, entry in files.items():
             os.makedirs(os.path.dirname(path), exist_ok=True)
             with open(path, "w", encoding="utf-8") as file:
@@ -61,6 +63,7 @@ def now_fixture():
 @pytest.fixture(name="host")
 def host_fixture(tmp_path, monkeypatch, capsys, now):
     monkeypatch.setattr(release_info, "schemas_now", lambda *_: now.get("schema"))
+    monkeypatch.setattr(release_info, "EngineClient", lambda: EngineClient(str(tmp_path / "docker.sock")))
     return Host(tmp_path / STACK, capsys)
 
 
@@ -158,6 +161,14 @@ def test_the_text_is_for_people(host, moved):
     ]
 
 
+def test_secrets_that_were_chosen_to_be_visible_are_listed(host):
+    visible = {"tool": ["API_TOKEN", "KEY"], "api": ["TOKEN"]}
+    host.current(host.release(1, 9, visible=visible))
+    outcome = host.run()
+    assert outcome["releases"][0]["visible"] == visible
+    assert "  secrets that docker inspect shows, as was chosen: api: TOKEN; tool: API_TOKEN, KEY" in outcome["text"]
+
+
 def test_the_target_is_chosen_and_has_what_a_rollback_needs(host, moved, now):
     old, new, path = moved
     refused = host.run(judge=True)
@@ -199,3 +210,26 @@ def test_a_link_that_is_none_is_refused(host):
     os.mkdir(host.directory + "/current")
     outcome = host.run()
     assert outcome["failed"] and "must be a link" in outcome["msg"]
+
+
+def test_volumes_that_nothing_mentions_are_told(host, tmp_path):
+    volumes = {name: {"Labels": {"portside.stack": STACK}} for name in ("shop_data", "shop_old")}
+    mentioned = {"name": STACK, "services": {}, "volumes": {"data": {"name": "shop_data"}}}
+    assert host.run()["orphaned_volumes"] is None
+    with FakeEngine(tmp_path / "docker.sock") as engine:
+        engine.volumes.update(volumes)
+        outcome = host.run()
+        assert outcome["orphaned_volumes"] == ["shop_data", "shop_old"]
+        assert outcome["text"] == ["shop: no release is current", "  volumes: shop_data, shop_old"]
+        host.current(host.release(1, 9, definition=mentioned))
+        outcome = host.run()
+        assert outcome["orphaned_volumes"] == ["shop_old"]
+        assert "  volumes it does not mention any more: shop_old" in outcome["text"]
+
+
+def test_a_removal_is_in_the_history(host):
+    host.event("deployed", "", 8)
+    host.event("removed", "", 9, why="moved")
+    outcome = host.run()
+    assert [one["event"] for one in outcome["history"]] == ["deployed", "removed"]
+    assert outcome["text"][-2].strip() == "removed {0} by ann from laptop: moved".format(at(9))

@@ -8,8 +8,9 @@ import json
 
 import pytest
 import yaml
-from ansible_collections.portside.stack.plugins.plugin_utils._release_files import release_files, secret_files_options
+from ansible_collections.portside.stack.plugins.plugin_utils._release_files import release_files
 from ansible_collections.portside.stack.plugins.plugin_utils._stack_problems import stack_problems
+from ansible_collections.portside.stack.plugins.plugin_utils._used_secrets import secret_files_options
 from declarations import SECRETS, STACKS
 from hypothesis import HealthCheck, assume, given, settings
 
@@ -95,6 +96,19 @@ def test_the_record_holds_what_bringing_it_back_takes():
     assert release["id"] not in json.dumps(kept), "the name is the digest of it"
 
 
+def test_the_record_holds_what_images_are_known_for_and_what_is_visible():
+    variables = {"web": {"KEY": "key", "B": {"secret": "key", "visible": True}, "A": {"secret": "key", "visible": True}}, "off": {"KEY": "other"}}
+    facts = {"web": {"image": PIN, "user": "", "entrypoint": ["/entry"]}, "off": {"image": "x"}, "gone": {}}
+    release = release_files(dict(STACK, secret_environment=variables), None, {"key": 1}, {"nginx": PIN}, facts)
+    kept = record(release)
+    assert kept["image_facts"] == {"web": facts["web"]}
+    assert kept["visible"] == {"web": ["A", "B"]}
+    assert kept["secrets"] == {"key": 1}
+    assert kept["definition"]["services"]["web"]["entrypoint"][-2:] == ["--", "/entry"]
+    (wrapper,) = [path for path in kept["files"] if path.endswith("/_environment")]
+    assert release["files"][wrapper]["content"].endswith('exec "$@"\n')
+
+
 def test_the_checks_of_the_record_have_the_types_that_they_are_made_with():
     check = {"name": "a", "url": "http://127.0.0.1/", "status": "302", "timeout": "5", "interval": 1, "body": None, "headers": {"X-Depth": 3, "X-No": None}}
     declared = dict(STACK, checks=[check, {"name": "b", "url": "http://127.0.0.1/b", "body": "ok"}])
@@ -124,33 +138,8 @@ def test_the_compose_file_is_the_definition_and_every_mount_is_written(declared)
     mounted = {item["file"] for item in release["definition"].get("configs", {}).values()}
     assert mounted == set(release["files"]) - own_files(release) == set(record(release)["files"])
     assert record(release)["definition"] == release["definition"]
-    secrets = secret_files_options(declared, SECRETS)
+    secrets = secret_files_options(declared)
     for entry in release["definition"].get("secrets", {}).values():
         name, _slash, version = entry["file"].rpartition("secrets/")[2].partition("/")
         owners = ["3-{uid}-{gid}-{mode}".format(**owner) for owner in secrets[name]["files"]]
         assert version.replace("3", "3-0-0-0400", 1) in owners if version == "3" else version in owners
-
-
-def test_secrets_are_asked_for_with_all_who_read_them():
-    reader = {"source": "key", "uid": "70", "mode": "440"}
-    services = {
-        "a": {"image": "x", "secrets": ["key", "other"]},
-        "b": {"image": "x", "secrets": [reader, {"source": "key", "uid": None}]},
-        "c": {"image": "x", "secrets": [reader]},
-    }
-    assert secret_files_options(dict(STACK, services=services)) == {
-        "key": {
-            "generate": 32,
-            "files": [{"uid": 0, "gid": 0, "mode": "0400"}, {"uid": 70, "gid": 0, "mode": "0440"}],
-        },
-        "other": {"files": [{"uid": 0, "gid": 0, "mode": "0400"}]},
-    }
-
-
-def test_a_secret_that_nobody_reads_is_kept_only_with_a_value():
-    assert list(secret_files_options(STACK)) == ["key"]
-    assert secret_files_options(STACK, ["other", "unused", "undeclared"]) == {
-        "key": {"generate": 32, "files": [{"uid": 0, "gid": 0, "mode": "0400"}]},
-        "other": {"files": []},
-        "unused": {"files": []},
-    }
