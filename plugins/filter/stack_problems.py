@@ -14,7 +14,7 @@ author:
 description:
   - Judges all stacks of a host at once, also against each other.
   - Each problem names stack, service, key and value, says why it cannot work, and what to do.
-positional: secret_names
+positional: secret_names, rotate
 options:
   _input:
     description: The whole list C(stacks).
@@ -26,6 +26,11 @@ options:
       - The names of the secrets that have a value, by stack.
       - Without it, missing values are not looked for.
     type: dict
+  rotate:
+    description:
+      - The secrets that are to be made anew, as for the filter P(portside.stack.rotated_secrets#filter), which are judged too.
+    type: raw
+    default: ""
 """
 
 EXAMPLES = r"""

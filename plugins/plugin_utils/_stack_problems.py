@@ -17,25 +17,37 @@ from ansible_collections.portside.stack.plugins.plugin_utils import _reference_p
 from ansible_collections.portside.stack.plugins.plugin_utils import _stack_model as model
 from ansible_collections.portside.stack.plugins.plugin_utils._build_problems import shared_image_problems
 from ansible_collections.portside.stack.plugins.plugin_utils._check_problems import check_problems
+from ansible_collections.portside.stack.plugins.plugin_utils._environment_problems import required_environment_problems
+from ansible_collections.portside.stack.plugins.plugin_utils._external_problems import external_problems
+from ansible_collections.portside.stack.plugins.plugin_utils._production_waivers import production_problems
 from ansible_collections.portside.stack.plugins.plugin_utils._report import Report, shown
+from ansible_collections.portside.stack.plugins.plugin_utils._rotation import rotation_problems
+from ansible_collections.portside.stack.plugins.plugin_utils._secret_environment import secret_environment_problems
+from ansible_collections.portside.stack.plugins.plugin_utils._secret_problems import secret_problems
 from ansible_collections.portside.stack.plugins.plugin_utils._service_problems import service_problems
 from ansible_collections.portside.stack.plugins.plugin_utils._step_problems import step_problems
 from ansible_collections.portside.stack.plugins.plugin_utils._text_problems import text_problems
+from ansible_collections.portside.stack.plugins.plugin_utils._volume_problems import Declared, directory_problems
 
 SecretNames = t.Optional[t.Dict[str, t.List[str]]]
 
 STACK_KEYS: t.Dict[str, type] = {
     "name": str,
+    "environment": str,
+    "waivers": list,
     "services": dict,
     "networks": dict,
     "volumes": dict,
+    "directories": dict,
     "configs": dict,
     "profiles": list,
     "exposure": dict,
     "routes": list,
     "edge": dict,
     "secrets": dict,
+    "secret_environment": dict,
     "required_environment": dict,
+    "external": dict,
     "steps": list,
     "checks": list,
 }
@@ -46,7 +58,7 @@ _LATER = {
 }
 
 
-def stack_problems(stacks: t.Any, secret_names: SecretNames = None) -> t.List[str]:
+def stack_problems(stacks: t.Any, secret_names: SecretNames = None, rotate: t.Union[str, t.List[str]] = "") -> t.List[str]:
     """Every problem: each names stack, service and key, says why, and what to do."""
     problems: t.List[str] = []
     if not isinstance(stacks, list):
@@ -54,6 +66,7 @@ def stack_problems(stacks: t.Any, secret_names: SecretNames = None) -> t.List[st
     names: t.Set[str] = set()
     taken: exposure.Taken = {}
     real: declared.Names = {}
+    shared: Declared = {}
     for index, stack in enumerate(stacks):
         if not isinstance(stack, dict):
             problems.append("stacks[{0}]: value {1} is not a mapping; write `- name: ...`.".format(index, shown(stack)))
@@ -62,10 +75,11 @@ def stack_problems(stacks: t.Any, secret_names: SecretNames = None) -> t.List[st
         report = Report(name, problems)
         _name_problems(report, index, name, names)
         _one_stack(report, model.mapping(stack), secret_names, taken, real)
+        directory_problems(report, model.mapping(stack), model.services_of(stack), shared)
     for name in secret_names or {}:
         if name not in names:
             Report(name, problems).add("", "stack_secrets has values for it, but it is not declared; remove them")
-    return problems
+    return problems + rotation_problems(stacks, rotate, secret_names or {})
 
 
 def _name_problems(report: Report, index: int, name: t.Any, names: t.Set[str]) -> None:
@@ -101,8 +115,11 @@ def _one_stack(report: Report, stack: model.Mapping, secret_names: SecretNames, 
     references.file_problems(report, services, {key: sections[key] for key in ("configs", "secrets")})
     declared.network_and_volume_problems(report, stack, real)
     declared.config_problems(report, stack)
-    declared.secret_problems(report, stack, active, secret_names)
-    declared.required_environment_problems(report, stack, services, active)
+    secret_environment_problems(report, stack, services)
+    secret_problems(report, stack, services, active, secret_names)
+    required_environment_problems(report, stack, services, active)
+    production_problems(report, stack, services, active)
+    external_problems(report, stack, services, active)
     shared_image_problems(report, active)
     check_problems(report, stack)
     step_problems(report, stack, services, active)

@@ -35,7 +35,7 @@ def text_problems(report: Report, value: t.Any, path: str, interpolated: bool = 
     elif not isinstance(value, _PLAIN_TYPES):
         report.add(path, "YAML read a {0} here; quote the value".format(type(value).__name__))
     elif isinstance(value, str) and (_BROKEN.search(value) or interpolated and _CONTROL.search(value)):
-        report.add(path, "{0} has a character that is no text; take it out".format(shown(value)))
+        report.add(path, "it has a character that is no text; take it out")
     elif isinstance(value, str) and interpolated:
         found = _VARIABLE.search(value.replace("$$", ""))
         if found and found.group(1):
@@ -45,4 +45,4 @@ def text_problems(report: Report, value: t.Any, path: str, interpolated: bool = 
                 "variable, or $${1} for the container's own shell".format(found.group(0), found.group(1)),
             )
         elif found:
-            report.add(path, "Compose refuses a single $ in {0}; write $$ for the character".format(shown(value)))
+            report.add(path, "Compose refuses a single $; write $$ for the character")

@@ -8,24 +8,32 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
 import pytest
 
 CHECKOUT = pathlib.Path(__file__).parents[2]
-JUDGED = "stacks | portside.stack.stack_problems(dict(stack_secrets.keys() | zip(stack_secrets.values() | map('list')))) == []"
+INVENTORIES = sorted((CHECKOUT / "inventories").iterdir()) + [CHECKOUT / "tests" / "faults" / "inventory"]
+JUDGED = (
+    "{0} | portside.stack.stack_problems(dict(stack_secrets.keys() | zip(stack_secrets.values() | map('list')))) == []",
+    "{0} | portside.stack.secret_problems(stack_secrets) == []",
+)
+# Whatever an inventory is for: what people copy would do in production.
+IN_PRODUCTION = "(stacks | map('combine', {'environment': 'production'}))"
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in (CHECKOUT / "inventories").iterdir()))
-def test_every_inventory_is_without_problems(name, tmp_path):
+@pytest.mark.parametrize("path", INVENTORIES, ids=lambda path: str(path.relative_to(CHECKOUT)))
+def test_every_inventory_is_without_problems(path, tmp_path):
     (tmp_path / "empty.cfg").touch()
     ansible = os.path.join(os.path.dirname(sys.executable), "ansible")
-    judge = ["-m", "ansible.builtin.assert", "-a", json.dumps({"that": JUDGED})]
-    # Passwords that the inventory would make land here.
-    elsewhere = ["-e", "selflink_passwords=%s" % tmp_path]
+    asserted = [judged.format(stacks) for stacks in ("stacks", IN_PRODUCTION) for judged in JUDGED]
+    judge = ["-m", "ansible.builtin.assert", "-a", json.dumps({"that": asserted})]
+    # Passwords that the inventory makes beside itself land here.
+    inventory = shutil.copytree(path, tmp_path / "inventory", ignore=shutil.ignore_patterns(".secrets"))
     done = subprocess.run(
-        [ansible, "all", "-i", str(CHECKOUT / "inventories" / name), *judge, *elsewhere],
+        [ansible, "all", "-i", str(inventory), *judge],
         env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / "collections"), "ANSIBLE_CONFIG": str(tmp_path / "empty.cfg")},
         text=True,
         stdout=subprocess.PIPE,

@@ -9,6 +9,7 @@ import importlib
 import os
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,17 @@ from ansible.parsing.dataloader import DataLoader
 
 CHECKOUT = Path(__file__).parents[4]
 PREFIX = "ansible_collections.portside.stack.plugins.filter."
-NAMES = ["compose_document", "exposure_table", "release_files", "stack_merge", "stack_problems", "stack_secret_files"]
+NAMES = [
+    "compose_document",
+    "exposure_table",
+    "release_files",
+    "rotated_secrets",
+    "secret_problems",
+    "stack_externals",
+    "stack_merge",
+    "stack_problems",
+    "stack_secret_files",
+]
 STACKS = """
 - name: shop
   services:
@@ -64,14 +75,15 @@ def test_documents_come_out_plain(stacks):
 
 def test_the_others(stacks):
     assert filtered("stack_problems", stacks, {"shop": []}) == []
+    assert "empty" in filtered("secret_problems", stacks, {"shop": {"key": ""}})[0]
     assert filtered("stack_merge", stacks, {"shop": {"profiles": ["x"]}})[0]["profiles"] == ["x"]
-    assert filtered("stack_secret_files", stacks[0], ["key"])["key"]["generate"] == 32
+    assert filtered("stack_secret_files", stacks[0])["key"]["generate"] == 32
     assert filtered("exposure_table", stacks[0])[0]["published"] == "127.0.0.1:8000"
 
 
 def test_a_refusal_is_ansibles_own_error(stacks):
     with pytest.raises(AnsibleFilterError, match="nothing is known of 'key'"):
-        filtered("compose_document", stacks[0])
+        filtered("release_files", stacks[0])
 
 
 def test_a_playbook_finds_them_and_templates_are_resolved(tmp_path):
@@ -95,3 +107,27 @@ def test_a_vaulted_value_is_named_and_not_shown():
     assert "key 'environment.PASSWORD'" in problem
     assert "stack_secrets" in problem
     assert "AES256" not in problem
+
+
+def test_a_value_from_the_vault_is_judged_and_not_shown(tmp_path):
+    (tmp_path / "password").write_text("x")
+    vault = ["--vault-password-file", str(tmp_path / "password")]
+    environment = dict(os.environ, ANSIBLE_COLLECTIONS_PATH=str(CHECKOUT / "collections"), ANSIBLE_LOCALHOST_WARNING="false")
+
+    def ansible(program, *arguments):
+        done = subprocess.run(
+            [sys.executable, "-m", "ansible", program, *arguments, *vault], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    encrypted = ansible("vault", "encrypt_string", "nobody-may-change-me", "--name", "vaulted")
+    service = {"image": "x", "secrets": ["direct", "templated"]}
+    declared = [{"name": "shop", "services": {"web": service}, "secrets": {"direct": {}, "templated": {}}}]
+    values = "stack_secrets:\n  shop:\n    templated: '{{ vaulted }}'\n" + textwrap.indent(encrypted.replace("vaulted:", "direct:"), "    ")
+    (tmp_path / "stacks.yml").write_text(yaml.safe_dump({"stacks": declared}) + encrypted + "\n" + values)
+    expression = "msg={{ stacks | portside.stack.secret_problems(stack_secrets) }}"
+    told = ansible("adhoc", "localhost", "-m", "debug", "-a", expression, "-e", "@stacks.yml")
+    assert "'secrets.direct': its value was never chosen" in told
+    assert "'secrets.templated': its value was never chosen" in told
+    assert "change-me" not in told
