@@ -5,15 +5,10 @@
 
 from __future__ import annotations
 
-import typing as t
-
-from ansible_collections.portside.stack.plugins.plugin_utils._live_progress import LiveAction, directory_name
+from ansible_collections.portside.stack.plugins.plugin_utils._live_progress import LiveAction
 
 
 class ActionModule(LiveAction):
     """Shows the restore as it goes."""
 
     MODULE = "database_restore"
-
-    def stack_name(self, arguments: t.Mapping[str, t.Any]) -> str:
-        return directory_name(arguments.get("directory"))

@@ -10,7 +10,6 @@ The host has no Ansible. So the code that a deploy brings a stack up with is put
 
 from __future__ import annotations
 
-import importlib
 import io
 import os
 import re
@@ -22,12 +21,12 @@ from ansible_collections.portside.stack.plugins.module_utils import _boot_main
 from ansible_collections.portside.stack.plugins.module_utils._compose_cli import Run
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 from ansible_collections.portside.stack.plugins.module_utils._filesystem import FileSystem
+from ansible_collections.portside.stack.plugins.module_utils._sources import sources as sources_of
 
 PROGRAM = "/usr/local/lib/portside/portside.pyz"
 UNITS = "/etc/systemd/system"
 # Only where systemd is the init of the host.
 _BOOTED = "/run/systemd/system"
-_IMPORT = re.compile(r"^from (ansible_collections\.portside\.stack\.plugins\.module_utils\.\w+) import", re.MULTILINE)
 _START = "import sys\n\nfrom {0} import main\n\nsys.exit(main(sys.argv[1:]))\n"
 # Wanted by the engine and not by a target: so it runs too when the engine is started again, by a person or after a crash.
 _UNIT = """\
@@ -48,15 +47,7 @@ WantedBy=docker.service
 
 def sources() -> t.Dict[str, str]:
     """The text of each module that the program needs, by its name."""
-    found: t.Dict[str, str] = {}
-    wanted = [_boot_main.__name__]
-    while wanted:
-        name = wanted.pop()
-        if name not in found:
-            # From wherever this code itself was loaded: a checkout, or the archive that Ansible sends to the host.
-            found[name] = importlib.import_module(name).__spec__.loader.get_source(name)
-            wanted += _IMPORT.findall(found[name])
-    return found
+    return sources_of(_boot_main.__name__)
 
 
 def program() -> bytes:
@@ -98,10 +89,19 @@ class BootUnit:
         if self._put(UNITS + "/portside@.service", unit):
             renewed = True
             self._systemctl("daemon-reload")
-        if self._fs.lstat("{0}{1}/docker.service.wants/{2}".format(self._root, UNITS, unit_name(directory))):
+        if self.enabled(directory):
             return renewed
         self._systemctl("enable", unit_name(directory))
         return True
+
+    def enabled(self, directory: str) -> bool:
+        """Whether the stack in a directory is brought up after a start of the engine."""
+        return bool(self._fs.lstat("{0}{1}/docker.service.wants/{2}".format(self._root, UNITS, unit_name(directory))))
+
+    def disable(self, directory: str) -> None:
+        """Have it not brought up any more."""
+        if self.enabled(directory):
+            self._systemctl("disable", unit_name(directory))
 
     def _put(self, path: str, data: bytes) -> bool:
         target = self._root + path
@@ -121,8 +121,6 @@ class BootUnit:
         code, out, err = self._run(["systemctl", *arguments], None)
         if code:
             raise StackError(
-                "systemctl {0} failed: {1}. The stack is up, but nothing brings it back after a restart of the host "
-                "beyond Docker's restart policies. Remedy: mend that on the host, then run again.".format(
-                    " ".join(arguments), (err or out).strip()
-                )
+                "systemctl {0} failed: {1}. Without it, what a start of the host brings up is not what is deployed. "
+                "Remedy: mend that on the host, then run again.".format(" ".join(arguments), (err or out).strip())
             )

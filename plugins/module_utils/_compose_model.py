@@ -16,6 +16,8 @@ from ansible_collections.portside.stack.plugins.module_utils._errors import Stac
 from ansible_collections.portside.stack.plugins.module_utils._graph import topological_order
 
 LABEL_STACK = "portside.stack"
+# The services that mounted a volume when it was made.
+LABEL_MOUNTED_BY = "portside.service"
 LABEL_DIGEST = "portside.digest"
 LABEL_PROJECT = "com.docker.compose.project"
 LABEL_SERVICE = "com.docker.compose.service"

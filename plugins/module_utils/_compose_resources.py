@@ -10,7 +10,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.portside.stack.plugins.module_utils._compose_model import LABEL_STACK
+from ansible_collections.portside.stack.plugins.module_utils._compose_model import (
+    LABEL_MOUNTED_BY,
+    LABEL_STACK,
+    Service,
+)
 from ansible_collections.portside.stack.plugins.module_utils._engine import EngineClient, EngineError
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 
@@ -37,8 +41,9 @@ def missing_resources(
     wanted: t.Mapping[str, t.Any],
     networks: t.Mapping[str, t.Dict[str, t.Any]],
     volumes: t.Mapping[str, t.Dict[str, t.Any]],
+    services: t.Iterable[Service] = (),
 ) -> t.Tuple[t.List[Missing], t.List[str]]:
-    """What to create, and every present one that differs from what is wanted."""
+    """What to create, and every present one that differs from what is wanted; ``services`` mount them."""
     missing, problems = [], []
     for name, body in (wanted.get("networks") or {}).items():
         if name in networks:
@@ -50,7 +55,8 @@ def missing_resources(
             keys = (("driver", "Driver", "local"), ("driver_opts", "Options", {}))
             problems += _differences(stack, "volume", name, body or {}, volumes[name], keys)
         else:
-            missing.append(Missing("volume", name, _volume(stack, name, body or {})))
+            users = sorted(service.name for service in services if name in service.mounts)
+            missing.append(Missing("volume", name, _volume(stack, name, body or {}, users)))
     return missing, problems
 
 
@@ -147,10 +153,13 @@ def _network(stack: str, name: str, body: t.Mapping[str, t.Any]) -> t.Dict[str, 
     return request
 
 
-def _volume(stack: str, name: str, body: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
+def _volume(stack: str, name: str, body: t.Mapping[str, t.Any], users: t.List[str]) -> t.Dict[str, t.Any]:
+    labels = _labels(stack, body)
+    if users:
+        labels[LABEL_MOUNTED_BY] = ",".join(users)
     return {
         "Name": name,
         "Driver": body.get("driver") or "local",
         "DriverOpts": _strings(body.get("driver_opts")),
-        "Labels": _labels(stack, body),
+        "Labels": labels,
     }

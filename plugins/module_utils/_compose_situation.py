@@ -28,6 +28,7 @@ from ansible_collections.portside.stack.plugins.module_utils._compose_resources 
 )
 from ansible_collections.portside.stack.plugins.module_utils._engine import EngineClient, EngineUnavailable
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
+from ansible_collections.portside.stack.plugins.module_utils._owned_places import Place, wrong_places
 from ansible_collections.portside.stack.plugins.module_utils._release_store import ReleaseStore
 
 
@@ -35,7 +36,8 @@ class Work(t.NamedTuple):
     """What is to be up, and what to do for that.
 
     ``missing`` are the networks and volumes to create, ``void`` the one-shots whose earlier work is lost with that,
-    ``ignored`` the ids of containers that say nothing of their service.
+    ``ignored`` the ids of containers that say nothing of their service, ``places`` the volumes and directories whose
+    owner or mode is to be set.
     """
 
     services: t.Mapping[str, Service]
@@ -43,23 +45,26 @@ class Work(t.NamedTuple):
     missing: t.List[Missing]
     void: t.AbstractSet[str]
     ignored: t.FrozenSet[str] = frozenset()
+    places: t.Sequence[Place] = ()
 
     @property
     def changes(self) -> bool:
-        return self.plan.changed or bool(self.missing)
+        return self.plan.changed or bool(self.missing) or bool(self.places)
 
     def diff(self, containers: t.Iterable[Container]) -> t.Dict[str, str]:
         """The two sides of a diff, before it is done."""
         diff = summary(containers, self.plan)
         created = "".join("{0} {1}: created\n".format(one.kind, one.name) for one in self.missing)
-        return {"before": diff["before"], "after": created + diff["after"]}
+        owners = [place.lines() for place in self.places]
+        before, after = ("".join(side) for side in zip(*owners)) if owners else ("", "")
+        return {"before": before + diff["before"], "after": created + after + diff["after"]}
 
 
 class Situation:
     """Everything that was read at once. In check mode a host without an engine is one with nothing on it.
 
-    ``problems`` are networks and volumes that cannot be as declared, ``current`` is the current release ("" for none),
-    ``record`` what is known of that.
+    ``problems`` are networks, volumes and directories that cannot be as declared, ``current`` is the current release
+    ("" for none), ``record`` what is known of that, ``volumes`` are all that the engine has, by name.
     """
 
     def __init__(
@@ -86,7 +91,12 @@ class Situation:
                 raise
             self.reachable = False
         wanted = definition.get("x-portside") or {}
-        self.missing, self.problems = missing_resources(self.stack, wanted, networks, volumes)
+        self.volumes = volumes
+        self.missing, self.problems = missing_resources(
+            self.stack, wanted, networks, volumes, self.services.values()
+        )
+        self._places, problems = wrong_places(self.stack, definition, volumes)
+        self.problems += problems
         self.absent_externals = absent_externals(self.stack, definition, networks, volumes)
         self._network_ids = {name: network["Id"] for name, network in networks.items()}
         self._completed = OneShotLedger(project_directory).read()
@@ -109,16 +119,16 @@ class Situation:
         plan = make_plan(
             self.services, self.containers, self._completed, self._network_ids, void, self._changes
         )
-        return Work(self.services, plan, self.missing, void)
+        return Work(self.services, plan, self.missing, void, places=self._places)
 
-    def needs_of(self, names: t.AbstractSet[str]) -> Work:
-        """What makes it possible to run these services: what they depend on, and no service more."""
+    def needs_of(self, names: t.AbstractSet[str], themselves: bool = False) -> Work:
+        """What makes it possible to run these services: what they depend on, and no service more but ``themselves``."""
         # Compose runs nothing of a file while a network or volume that the file names is not there, whoever uses it.
         void = self._voided(self.missing)
         found = groundwork(
-            self.stack, self.services, self.containers, self._completed, self._network_ids, void, names
+            self.stack, self.services, self.containers, self._completed, self._network_ids, void, names, themselves
         )
-        return Work(found.services, found.plan, self.missing, void, found.ignored)
+        return Work(found.services, found.plan, self.missing, void, found.ignored, self._places)
 
     def _voided(self, missing: t.List[Missing]) -> t.Set[str]:
         ran = {*self._completed, *(container.service for container in self.containers)}

@@ -8,8 +8,8 @@ This module util is PRIVATE to the portside.stack collection. It can have breaki
 ``history.jsonl`` in the stack's directory has one event a line, as JSON:
 
 - time: when it was written, in UTC
-- event: started, or how that ended: deployed, rolled_back, failed, interrupted
-- action: deploy or rollback
+- event: started, or how that ended: deployed, rolled_back, failed, interrupted; or removed, which has no start
+- action: deploy, rollback or remove
 - run: the token of the run's lock; the same for what one run writes, empty for a module used alone
 - stack, release, previous: the names; previous is empty before the first release
 - who, from: the user who started the run, and the host it was started on
@@ -17,6 +17,7 @@ This module util is PRIVATE to the portside.stack collection. It can have breaki
 - stages: [{"stage", "seconds", "failed"}] so far; the seconds of one that was killed are null
 - seconds: since the run took the lock; null where that is not known
 - error: of failed and interrupted, what went wrong
+- deleted_volumes: of removed, [{"name", "key", "size"}], the size in bytes or null; kept_volumes: the names of the others
 - restored: of failed, the release that serves again; empty when there was none, null when it could not be brought back
 
 An event has the keys that have something to say. A reader takes what it knows, and ignores the others.
@@ -33,7 +34,7 @@ from ansible_collections.portside.stack.plugins.module_utils._lease import Lease
 
 Event = t.Dict[str, t.Any]
 
-ENDS = ("deployed", "rolled_back", "failed", "interrupted")
+ENDS = ("deployed", "rolled_back", "failed", "interrupted", "removed")
 
 
 class History:

@@ -60,7 +60,7 @@ class ProgressReader:
 class LiveAction(ActionBase):
     """One remote execution, and a look at the progress every other second while it lasts.
 
-    A subclass names its ``MODULE``, and tells from the task's arguments whose progress to show.
+    A subclass names its ``MODULE``, and, where that has no option ``directory``, whose progress to show.
     """
 
     MODULE = ""
@@ -69,7 +69,7 @@ class LiveAction(ActionBase):
 
     def stack_name(self, arguments: t.Mapping[str, t.Any]) -> str:
         """The stack; empty where the arguments do not tell, which the module then refuses."""
-        raise NotImplementedError
+        return directory_name(arguments.get("directory"))
 
     def run(self, tmp: t.Any = None, task_vars: t.Any = None) -> t.Dict[str, t.Any]:
         result = super().run(tmp, task_vars)

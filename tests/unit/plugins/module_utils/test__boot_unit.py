@@ -10,7 +10,7 @@ import sys
 import zipfile
 
 import pytest
-from ansible_collections.portside.stack.plugins.module_utils import _boot_main, _boot_unit
+from ansible_collections.portside.stack.plugins.module_utils import _boot_main, _boot_unit, _sources
 from ansible_collections.portside.stack.plugins.module_utils._boot_unit import BootUnit, program, sources, unit_name
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 from ansible_collections.portside.stack.plugins.module_utils._filesystem import FileSystem
@@ -32,6 +32,8 @@ class Systemd:
         link = self.root / WANTS / argv[-1]
         if not self.code and argv[1] == "enable":
             link.symlink_to("/etc/systemd/system/portside@.service")
+        if not self.code and argv[1] == "disable":
+            link.unlink()
         return self.code, "", "Failed to connect to bus\n" if self.code else ""
 
     def unit(self):
@@ -69,6 +71,16 @@ def test_what_differs_is_renewed(host):
     (host.root / "etc/systemd/system/portside@.service").write_text("older")
     assert host.unit().ensure("/opt/stacks/demo")
     assert host.calls == [["daemon-reload"]]
+
+
+def test_it_is_taken_back_once(host):
+    host.unit().ensure("/opt/stacks/demo")
+    host.calls.clear()
+    assert host.unit().enabled("/opt/stacks/demo")
+    host.unit().disable("/opt/stacks/demo")
+    assert not host.unit().enabled("/opt/stacks/demo")
+    host.unit().disable("/opt/stacks/demo")
+    assert host.calls == [["disable", NAME]]
 
 
 def test_without_systemd_nothing_is_done(tmp_path):
@@ -120,7 +132,7 @@ def test_imports_inside_of_functions_would_be_found_too():
 def test_it_is_the_same_from_the_archive_that_ansible_sends(tmp_path):
     archive = tmp_path / "payload.zip"
     with zipfile.ZipFile(archive, "w") as packed:
-        for name in [*sources(), _boot_unit.__name__, FileSystem.__module__]:
+        for name in [*sources(), _boot_unit.__name__, _sources.__name__, FileSystem.__module__]:
             path = name.replace(".", "/")
             module = importlib.import_module(name)
             packed.write(module.__file__, path + ".py")

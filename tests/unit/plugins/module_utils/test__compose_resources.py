@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.portside.stack.plugins.module_utils._compose_model import Service
 from ansible_collections.portside.stack.plugins.module_utils._compose_resources import (
     absent_externals,
     missing_resources,
@@ -42,6 +43,9 @@ def test_what_is_missing_is_created_with_everything_declared_and_the_stacks_labe
         "DriverOpts": {"type": "nfs"},
         "Labels": {"portside.stack": "demo"},
     }
+    users = [Service(name, "", "", "", 1, False, {}, frozenset(), (), frozenset({"x"})) for name in ("b", "a")]
+    (missing,), _problems = missing_resources("demo", wanted("volume", uid=5, labels={"a": 1}), {}, {}, users)
+    assert missing.body["Labels"] == {"a": "1", "portside.stack": "demo", "portside.service": "a,b"}
 
 
 def test_an_empty_declaration_matches_the_engines_defaults():
