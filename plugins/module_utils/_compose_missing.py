@@ -43,12 +43,13 @@ def groundwork(
     networks: t.Mapping[str, str],
     void: t.Container[str],
     names: t.AbstractSet[str],
+    themselves: bool = False,
 ) -> Groundwork:
-    """The plan for what these services need.
+    """The plan for what these services need, and with ``themselves`` for them too.
 
     What runs is taken as it is, whatever release it is of. Of a one-shot any completion counts.
     """
-    needed = needed_by(services, names)
+    needed = needed_by(services, names) | (names if themselves else set())
     own: t.Dict[str, t.List[Container]] = {name: [] for name in services}
     orphans = []
     for container in containers:

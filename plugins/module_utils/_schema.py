@@ -48,11 +48,16 @@ _APPLIED = {
     "pgmigrations": "name",
 }
 
-_SERVER = r"""
-[ -s "$PGDATA/PG_VERSION" ] || exit 0
+# For a shell in the container: the superuser that the image made.
+SUPERUSER = r"""
 user=$POSTGRES_USER
 if [ -z "$user" ] && [ -n "$POSTGRES_USER_FILE" ]; then user=$(cat "$POSTGRES_USER_FILE"); fi
 user=${user:-postgres}
+"""
+
+_SERVER = r"""
+[ -s "$PGDATA/PG_VERSION" ] || exit 0
+""" + SUPERUSER + r"""
 printf '%s\n' "$user"
 exec psql -X -w -A -t -U "$user" -d template1 -c \
   "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY datname"

@@ -42,6 +42,13 @@ def test_what_is_needed_is_needed_however_far_behind_and_nobody_needs_himself():
     assert needed_by(services, {"db"}) == set()
 
 
+def test_services_themselves_are_started_where_they_are_to_be():
+    services = {one.name: one for one in (service("disk"), service("db", disk=STARTED), service("api", db=HEALTHY))}
+    found = groundwork("demo", services, [up("disk")], {}, {}, (), {"db"}, themselves=True)
+    assert steps(found) == [("db", "create")]
+    assert steps(groundwork("demo", services, [up("disk"), up("db")], {}, {}, (), {"db"}, themselves=True)) == []
+
+
 def test_what_runs_counts_whatever_it_was_made_from():
     services = [service("db"), service("api", db=HEALTHY)]
     found = ground(services, [up("db")])
