@@ -5,7 +5,10 @@
 VENV := .venv/bin
 BED := python3 tests/bed
 PORT ?= 8080
-SCENARIOS ?= $(notdir $(patsubst %/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
+# The longest first, JOBS at a time: they mostly wait.
+LONGEST := release default data
+SCENARIOS ?= $(LONGEST) $(filter-out $(LONGEST),$(notdir $(patsubst %/molecule.yml,%,$(wildcard molecule/*/molecule.yml))))
+JOBS ?= 2
 
 export PATH := $(CURDIR)/$(VENV):$(PATH)
 export MOLECULE_GLOB := molecule/*/molecule.yml
@@ -45,7 +48,7 @@ demo-test: demo ## the demo, a second run that must change nothing, and its remo
 	@$(MAKE) --no-print-directory demo-down
 	@! docker ps --all --format '{{.Names}}' | grep -x portside-demo
 
-test: lint unit artefact molecule demo-test ## everything CI runs
+test: lint bed unit artefact molecule demo-test ## everything CI runs (the engine first: unit tests use what real programs there are)
 
 lint: setup ## ansible-lint (production profile), ruff, changelog
 	ansible-lint --offline
@@ -58,11 +61,8 @@ unit: setup ## the pure core and the modules' adapters
 artefact: setup ## the built collection works alone and passes ansible-test sanity (2 min)
 	tests/artefact.sh
 
-molecule: bed ## the scenarios, one after the other; SCENARIOS="docker host" picks some
-	@for scenario in $(SCENARIOS); do \
-	  echo "== molecule: $$scenario"; \
-	  molecule test -s $$scenario || exit 1; \
-	done
+molecule: bed ## the scenarios, two at a time; SCENARIOS="docker host" picks some, JOBS=1 shows them as they run
+	@tests/scenarios.sh $(JOBS) $(SCENARIOS)
 
 test-faults: bed ## every fault, and every blow at every stage, on one host that is kept (20 min)
 	@$(BED) up faults --publish 18083:80

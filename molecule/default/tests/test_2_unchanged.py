@@ -7,7 +7,7 @@ import re
 
 def test_it_changes_nothing_restarts_nothing_and_costs_few_remote_executions(site, containers):
     before = containers()
-    done = site("-vvv", "--diff")
+    done = site()
     assert done.code == 0, done.output
     assert done.recap["changed"] == 0
     assert containers() == before
@@ -22,7 +22,7 @@ def test_it_changes_nothing_restarts_nothing_and_costs_few_remote_executions(sit
 
 def test_check_mode_reports_no_change(site, containers):
     before = containers()
-    done = site("--check", "--diff")
+    done = site("--check")
     assert done.code == 0, done.output
     assert done.recap["changed"] == 0
     assert containers() == before

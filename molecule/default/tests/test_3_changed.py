@@ -9,7 +9,7 @@ NEWER = {"selflink_realtime_image": "registry.test:5000/portside/selflink:1.0.1"
 
 def test_the_plan_names_the_service_and_touches_nothing(site, containers):
     before = containers()
-    done = site("--check", "--diff", **NEWER)
+    done = site("--check", **NEWER)
     assert done.code == 0, done.output
     assert done.recap["changed"] > 0
     assert "realtime" in done.output and "selflink:1.0.1" in done.output

@@ -44,7 +44,7 @@ def opt_stacks(host):
 def test_what_can_be_known_beforehand_is_refused_before_anything_is_touched(fault, site, containers, opt_stacks, probe):
     declaration, words = KNOWN_BEFOREHAND[fault]
     before = containers(), opt_stacks()
-    done = site("-vvv", "--diff", **declaration)
+    done = site(**declaration)
     assert done.code != 0
     for word in words:
         assert word in done.output, done.output
@@ -69,8 +69,6 @@ def test_a_service_that_never_gets_healthy_is_named_and_the_release_before_serve
     before = containers()
     current = host.check_output("readlink /opt/stacks/selflink/current")
     done = site(
-        "-vvv",
-        "--diff",
         **declared(
             realtime={
                 "command": ["sh", "-c", "echo i am lost; exec sleep infinity"],

@@ -6,7 +6,9 @@ from pathlib import Path
 
 
 def secret(name: str) -> str:
-    """The content of the file that NAME_FILE names."""
+    """NAME, or the content of the file that NAME_FILE names."""
+    if name in os.environ:
+        return os.environ[name]
     return Path(os.environ[f"{name}_FILE"]).read_text(encoding="utf-8").strip()
 
 
