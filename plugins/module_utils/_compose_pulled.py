@@ -39,6 +39,7 @@ def pulled(
     timeout: int,
     machine: str,
     way_back: bool,
+    awaited: t.Container[str],
     warn: t.Callable[[str], None],
 ) -> t.Dict[str, t.Any]:
     """Have the images here and pinned, and all else in order; or raise with all that is wrong.
@@ -46,6 +47,7 @@ def pulled(
     ``given`` are the pins to use as they are, ``timeout`` the seconds until a pull has to end, ``machine`` what the
     host's kernel calls its architecture, for a host that is to get its engine. With ``way_back`` there has to be a
     release to bring back if the one to come fails, or nothing that runs; and no volume may have been renamed.
+    ``awaited`` are external networks and volumes that other stacks make in the same run, before this one is activated.
     """
     found = stack.look()
     engine = stack.engine if found.reachable else None
@@ -56,6 +58,7 @@ def pulled(
         *(renamed(stack.stack, stack.definition, found.record, found.volumes) if way_back else ()),
         # Without an engine this is a plan, and what is to come may bring them.
         *(absent_sources(stack.stack, stack.definition) if engine else ()),
+        *(text for name, text in found.absent_externals.items() if engine and name not in awaited),
         *held_ports(stack.stack, stack.services.values(), engine, stack.listeners),
     ]
     resolution = resolve(

@@ -76,15 +76,15 @@ def absent_externals(
     definition: t.Mapping[str, t.Any],
     networks: t.Container[str],
     volumes: t.Container[str],
-) -> t.List[str]:
-    """The networks and volumes that somebody else was to create and has not."""
-    problems = []
+) -> t.Dict[str, str]:
+    """The networks and volumes that somebody else was to create and has not, with the problem of each."""
+    problems = {}
     made = definition.get("x-portside") or {}
     for kind, present in (("network", networks), ("volume", volumes)):
         for key, body in (definition.get(kind + "s") or {}).items():
             name = (body or {}).get("name", key)
             if name not in present and name not in (made.get(kind + "s") or {}):
-                problems.append(
+                problems[name] = (
                     "stack {0}: {1} {2} is declared external and is not on the host. Remedy: create it (docker {1} "
                     "create {2}), put the stack that makes it before this one, or declare it without external.".format(
                         stack, kind, name

@@ -128,8 +128,7 @@ class StackOnHost:
             if self._waiting:
                 self.tell("the engine answers again")
                 self._waiting = False
-            # In check mode another stack of the same run may still make the external ones.
-            _refuse(found.problems + found.absent_externals)
+            _refuse([*found.problems, *found.absent_externals.values()])
             work = plan(found)
             self._note(work)
             self._attempt(work)

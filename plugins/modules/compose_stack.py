@@ -96,6 +96,13 @@ options:
         in the current release.
     type: bool
     default: false
+  awaited:
+    description:
+      - With O(state=pulled), external networks and volumes that need not be there yet, as another stack of the same run
+        makes them. Others that are not on the host are refused.
+    type: list
+    elements: str
+    default: []
   lock:
     description:
       - The token that M(portside.stack.deploy_lock) returned. Without it, the task is refused while a run has the lock.
@@ -146,20 +153,10 @@ actions:
       type: str
   sample: [{service: api, action: recreate, reason: "image example/api:1 -> example/api:2"}]
 timeline:
-  description: Every change of a service's state, in order.
+  description: Every change of a service's state, in order, with the seconds since the first action.
   returned: always
   type: list
   elements: dict
-  contains:
-    at:
-      description: Seconds since the first action.
-      type: float
-    service:
-      description: The service's name.
-      type: str
-    state:
-      description: Its new state.
-      type: str
   sample: [{at: 4.2, service: api, state: healthy}]
 services:
   description: The services as they are at the end.
@@ -274,7 +271,8 @@ class Task:
             timeout, machine = self.params["pull_timeout"], os.uname().machine
             # Going back to a release is the way out when the current one is damaged.
             way_back = not self.params["release"]
-            result = pulled(stack, watched, given, refresh, timeout, machine, way_back, self.module.warn)
+            awaited, warn = self.params["awaited"], self.module.warn
+            result = pulled(stack, watched, given, refresh, timeout, machine, way_back, awaited, warn)
         elif self.params["state"] == "absent":
             result = stack.absent()
         elif self.params["restore"] and not self.module.check_mode:
@@ -325,6 +323,7 @@ def main() -> None:
             "pull_timeout": {"type": "int", "default": 900},
             "images": {"type": "dict", "default": {}},
             "refresh": {"type": "bool", "default": False},
+            "awaited": {"type": "list", "elements": "str", "default": []},
             "lock": {"type": "str", "default": "", "no_log": False},
         },
         required_one_of=[("definition", "release")],

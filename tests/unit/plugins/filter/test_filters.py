@@ -22,6 +22,7 @@ PREFIX = "ansible_collections.portside.stack.plugins.filter."
 NAMES = [
     "compose_document",
     "exposure_table",
+    "made_before",
     "release_files",
     "rotated_secrets",
     "secret_problems",

@@ -91,6 +91,8 @@ def test_external_ones_have_to_be_there():
         "volumes": {"media": dict(external, name="shared_media")},
         "x-portside": {"networks": {"demo_own": {}}, "volumes": {}},
     }
-    network, volume = absent_externals("demo", definition, {"there"}, {})
+    found = absent_externals("demo", definition, {"there"}, {})
+    assert list(found) == ["edge_proxy", "shared_media"]
+    network, volume = found.values()
     assert network.startswith("stack demo: network edge_proxy is declared external and is not on the host. Remedy: ")
     assert "docker volume create shared_media" in volume

@@ -48,8 +48,9 @@ class Host:
         client = EngineClient(self.engine.path)
         return StackOnHost(params, check, client, lambda *_: (0, "", ""), time, list, self.lines.append)
 
-    def pulled(self, definition, check=False, way_back=True):
+    def pulled(self, definition, check=False, way_back=True, awaited=()):
         values = {"given": {}, "refresh": False, "timeout": 5, "machine": "x86_64", "way_back": way_back, "warn": self.warnings.append}
+        values["awaited"] = awaited
         return pulled(self.stack(definition, check), time, **values)
 
     def present(self, definition, check=False):
@@ -124,6 +125,16 @@ def test_a_directory_that_cannot_be_as_declared_is_refused(host, tmp_path):
     wanted = host.definition({}, {str(tmp_path / "link"): {"uid": 0, "gid": 0, "mode": "0755"}})
     with pytest.raises(StackError, match="is a link to /etc"):
         host.pulled(wanted)
+
+
+def test_an_external_volume_that_is_not_there_is_refused_unless_another_stack_makes_it_in_time(host):
+    wanted = host.definition({"data": {}}, db=["data"])
+    del wanted["x-portside"]["volumes"]["demo_data"]
+    with pytest.raises(StackError, match="volume demo_data is declared external and is not on the host"):
+        host.pulled(wanted)
+    assert host.pulled(wanted, awaited=["demo_data"])["changed"] is False
+    host.volume("demo_data")
+    assert host.pulled(wanted)["changed"] is False
 
 
 def test_a_renamed_volume_is_refused_but_not_on_the_way_back(host):
