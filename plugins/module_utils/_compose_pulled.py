@@ -86,7 +86,8 @@ def pulled(
         problems += unfit
     if problems:
         raise StackError("\n".join(problems))
-    for warning in _volume_warnings(stack, found):
+    left = orphaned(stack.stack, stack.definition, found.volumes)
+    for warning in _volume_warnings(stack, found, left):
         warn(warning)
     result = stack.result()
     result.update(
@@ -95,18 +96,15 @@ def pulled(
         images=resolution.images,
         image_facts=facts,
         current=found.current,
-        orphaned_volumes=orphaned(stack.stack, stack.definition, found.volumes),
+        orphaned_volumes=left,
         diff={"before": "", "after": "".join("image {0}: pulled\n".format(one) for one in resolution.pulled)},
     )
     return result
 
 
-def _volume_warnings(stack: StackOnHost, found: Situation) -> t.List[str]:
-    """What there is to say of volumes that is no reason to go no further."""
-    warnings = []
-    left = orphaned(stack.stack, stack.definition, found.volumes)
-    if left:
-        warnings.append(orphan_text(stack.stack, left))
+def _volume_warnings(stack: StackOnHost, found: Situation, left: t.List[str]) -> t.List[str]:
+    """What there is to say of volumes that is no reason to go no further; ``left`` are the orphaned ones."""
+    warnings = [orphan_text(stack.stack, left)] if left else []
     for other, volumes in of_renamed_stacks(stack.stack, stack.definition, found.volumes).items():
         current = os.path.join(os.path.dirname(stack.project_directory), other, "current")
         runs = os.path.lexists(current) or stack.engine.containers("{0}={1}".format(LABEL_PROJECT, other))

@@ -85,8 +85,10 @@ def retain(fs: FileSystem, engine: EngineClient, store: ReleaseStore, keep: int)
     dropped = [release for release in _release_directories(fs, store) if release not in kept]
     ledgers = {one: StepLedger(store, one).entries() for one in dropped if verified.get(one) == ""}
     holding = holding_dumps(ledgers, [verified[one] for one in kept if verified.get(one)])
-    records = [store.read(release) for release in sorted(kept)]
-    logins = [login for release in store.ids() for login in _readable(store, release).get("logins", ())]
+    by_release = {release: store.read(release) for release in sorted(kept)}
+    records, current = list(by_release.values()), by_release[store.current()]
+    going = [_readable(store, release) for release in dropped]
+    logins = [login for record in records + going for login in record.get("logins", ())]
     for release in dropped:
         good = store.state_path(release, "verified.json")
         if fs.lstat(good):
@@ -96,7 +98,7 @@ def retain(fs: FileSystem, engine: EngineClient, store: ReleaseStore, keep: int)
         store.stack,
         containers,
         [record.get("images", {}) for record in records],
-        [_readable(store, release).get("images", {}) for release in dropped],
+        [record.get("images", {}) for record in going],
         store.left_images(),
     )
     if images.names != store.left_images():
@@ -105,7 +107,6 @@ def retain(fs: FileSystem, engine: EngineClient, store: ReleaseStore, keep: int)
     warnings = [warning for release in removed for warning in remove_release(fs, store, release)]
     mounted = [mount.get("Source") or "" for container in containers for mount in container.get("Mounts") or ()]
     files = _prune_files(fs, store, [path for record in records for path in record.get("files", [])], mounted)
-    current = store.read(store.current())
     # What is in a volume that is declared no more may be of no use without the password that it was made with.
     orphans = bool(orphaned_on(engine, store.stack, current["definition"]))
     secrets = prune_secrets(fs, os.path.join(store.directory, "secrets"), records, current, mounted, orphans)

@@ -18,6 +18,7 @@ from ansible_collections.portside.stack.plugins.plugin_utils import _stack_model
 from ansible_collections.portside.stack.plugins.plugin_utils._compose_document import compose_document
 from ansible_collections.portside.stack.plugins.plugin_utils._report import Report, shown
 from ansible_collections.portside.stack.plugins.plugin_utils._text_problems import text_problems
+from ansible_collections.portside.stack.plugins.plugin_utils._used_secrets import with_parts
 
 # What each kind is told by, besides the network.
 _KEYS = {"postgresql": ("secret",), "redis": ("secret",), "tls": ("host", "port"), "tcp": ("host", "port")}
@@ -35,8 +36,7 @@ def stack_externals(stack: t.Any) -> model.Mapping:
     stack = model.mapping(stack)
     secrets = model.sections(stack, "secrets")
     external = [_normalised(name, options, stack) for name, options in model.sections(stack, "external").items()]
-    needed = {one["secret"] for one in external if "secret" in one}
-    needed |= {part for name in needed for part, _encoding in template_parts(str(secrets[name].get("template") or ""))}
+    needed = with_parts(stack, [one["secret"] for one in external if "secret" in one])
     made = model.mapping(model.mapping(compose_document(stack).get("x-portside")).get("networks"))
     names = {one["network"] for one in external}
     return {
