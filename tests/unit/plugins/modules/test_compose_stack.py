@@ -9,7 +9,7 @@ import signal
 import time
 
 import pytest
-from ansible_collections.portside.stack.plugins.module_utils import _image_facts, _lease, _progress
+from ansible_collections.portside.stack.plugins.module_utils import _image_facts, _lease
 from ansible_collections.portside.stack.plugins.modules import compose_stack
 from fake_engine import FakeEngine
 from module_runner import run_module
@@ -78,9 +78,7 @@ class Clock:
 
 
 @pytest.fixture
-def host(tmp_path, monkeypatch):
-    monkeypatch.setattr(_progress.Progress.__init__, "__defaults__", (str(tmp_path / "run"),))
-    monkeypatch.setattr(_lease.StackLock.__init__, "__defaults__", (str(tmp_path / "run"), "this-boot"))
+def host(tmp_path, monkeypatch, run_directory):
     with FakeEngine(tmp_path / "docker.sock") as engine:
         made = Host(engine, tmp_path)
         client = compose_stack.EngineClient

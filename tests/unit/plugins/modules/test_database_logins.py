@@ -10,7 +10,6 @@ import re
 import signal
 
 import pytest
-from ansible_collections.portside.stack.plugins.module_utils import _lease, _progress
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 from ansible_collections.portside.stack.plugins.module_utils._login_roles import Login, Role, drop_sql, ensure_sql, is_right, login_of, read_sql
 from ansible_collections.portside.stack.plugins.module_utils._scram import matches, verifier
@@ -105,9 +104,7 @@ NOTHING = {"can_login": False, "stored": None, "mark": None, "member_of": [], "s
 
 
 @pytest.fixture
-def host(tmp_path, monkeypatch):
-    monkeypatch.setattr(_progress.Progress.__init__, "__defaults__", (str(tmp_path / "run"),))
-    monkeypatch.setattr(_lease.StackLock.__init__, "__defaults__", (str(tmp_path / "run"), "this-boot"))
+def host(tmp_path, monkeypatch, run_directory):
     with FakeEngine(tmp_path / "docker.sock") as engine:
         made = Host(engine, tmp_path)
         made.up()

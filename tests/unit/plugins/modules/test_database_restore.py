@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.portside.stack.plugins.module_utils import _lease, _progress
+from ansible_collections.portside.stack.plugins.module_utils import _lease
 from ansible_collections.portside.stack.plugins.module_utils._compose_ledger import OneShotLedger
 from ansible_collections.portside.stack.plugins.module_utils._release_store import ReleaseStore
 from ansible_collections.portside.stack.plugins.module_utils._step_ledger import StepLedger
@@ -96,9 +96,7 @@ class Host:
 
 
 @pytest.fixture
-def host(tmp_path, monkeypatch):
-    monkeypatch.setattr(_progress.Progress.__init__, "__defaults__", (str(tmp_path / "run"),))
-    monkeypatch.setattr(_lease.StackLock.__init__, "__defaults__", (str(tmp_path / "run"), "this-boot"))
+def host(tmp_path, monkeypatch, run_directory):
     with FakeEngine(tmp_path / "docker.sock") as engine:
         made = Host(engine, tmp_path)
         client = database_restore.EngineClient

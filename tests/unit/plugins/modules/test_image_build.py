@@ -7,7 +7,7 @@ import os
 import tarfile
 
 import pytest
-from ansible_collections.portside.stack.plugins.module_utils import _image_build, _lease, _progress
+from ansible_collections.portside.stack.plugins.module_utils import _image_build, _lease
 from ansible_collections.portside.stack.plugins.modules import image_build
 from fake_engine import FakeEngine
 from module_runner import run_module
@@ -55,9 +55,7 @@ class Host:
 
 
 @pytest.fixture
-def host(tmp_path, monkeypatch):
-    monkeypatch.setattr(_progress.Progress.__init__, "__defaults__", (str(tmp_path / "run"),))
-    monkeypatch.setattr(_lease.StackLock.__init__, "__defaults__", (str(tmp_path / "run"), "this-boot"))
+def host(tmp_path, monkeypatch, run_directory):
     with FakeEngine(tmp_path / "docker.sock") as engine:
         made = Host(engine)
         client = image_build.EngineClient

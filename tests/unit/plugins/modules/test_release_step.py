@@ -8,7 +8,7 @@ import signal
 import time
 
 import pytest
-from ansible_collections.portside.stack.plugins.module_utils import _lease, _progress
+from ansible_collections.portside.stack.plugins.module_utils import _lease
 from ansible_collections.portside.stack.plugins.modules import release_step
 from fake_engine import FakeEngine
 from module_runner import run_module
@@ -118,9 +118,7 @@ class Host:
 
 
 @pytest.fixture
-def host(tmp_path, monkeypatch):
-    monkeypatch.setattr(_progress.Progress.__init__, "__defaults__", (str(tmp_path / "run"),))
-    monkeypatch.setattr(_lease.StackLock.__init__, "__defaults__", (str(tmp_path / "run"), "this-boot"))
+def host(tmp_path, monkeypatch, run_directory):
     with FakeEngine(tmp_path / "docker.sock") as engine:
         engine.logs, engine.logs_of = b"one\ntwo\n", {}
         made = Host(engine, tmp_path)

@@ -7,7 +7,6 @@ import json
 import os
 
 import pytest
-from ansible_collections.portside.stack.plugins.module_utils import _lease, _progress
 from ansible_collections.portside.stack.plugins.module_utils._engine import EngineClient
 from ansible_collections.portside.stack.plugins.module_utils._filesystem import FileSystem
 from ansible_collections.portside.stack.plugins.modules import stack_removal
@@ -113,9 +112,7 @@ class Host:
 
 
 @pytest.fixture(name="host")
-def host_fixture(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(_progress.Progress.__init__, "__defaults__", (str(tmp_path / "run"),))
-    monkeypatch.setattr(_lease.StackLock.__init__, "__defaults__", (str(tmp_path / "run"), "this-boot"))
+def host_fixture(tmp_path, monkeypatch, capsys, run_directory):
     with Engine(tmp_path / "engine") as engine:
         unit = Unit()
         monkeypatch.setattr(stack_removal, "EngineClient", lambda: EngineClient(engine.path))
