@@ -1,0 +1,225 @@
+# Copyright: the portside.stack contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which sets of routes a request's path can match, decided exactly.
+
+This plugin util is PRIVATE to the portside.stack collection. It can have breaking changes at any time.
+
+All patterns become one automaton (Glushkov's), whose deterministic states are made as they are reached, shortest path
+first. So a verdict comes with the shortest path for which it holds, and the work is bounded by a number of states.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from collections import deque
+
+from ansible_collections.portside.stack.plugins.plugin_utils._route_regex import ANYTHING, ASCII, Node, literal, regex_size
+
+MOST_STATES = 10000
+_LIKED = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-_"
+_OTHERS = "éü日я"
+# What a path has been so far: nothing, a slash, the segments "." and "..", anything else.
+_START, _SLASH, _DOT, _DOTS, _ELSE = range(5)
+
+State = t.FrozenSet[int]
+Fragment = t.Tuple[bool, t.Set[int], t.Set[int]]
+
+
+class TooCostly(Exception):
+    """The question cannot be decided within the bounds.
+
+    Not the one of ``_regex_machine``: here one pass finds every combination of all patterns, and positions (Glushkov's) tell
+    what backtracks and what differs between bytes and characters.
+    """
+
+
+class Matched(t.NamedTuple):
+    """Paths that match just these patterns, by position, and the shortest of them."""
+
+    path: str
+    patterns: t.FrozenSet[int]
+
+
+def exact_node(path: str) -> Node:
+    """That path alone."""
+    return literal(path)
+
+
+def tree_node(path: str) -> Node:
+    """All paths that begin with that text."""
+    return Node("cat", parts=(literal(path), ANYTHING))
+
+
+def explore(patterns: t.Sequence[Node]) -> t.List[Matched]:
+    """Every combination of patterns that a path which reaches routing can match, the shortest path first.
+
+    Such a path begins with a slash, has no empty segment but at its end, no ``.`` or ``..``, and no control character.
+    """
+    machine = Machine(patterns)
+    # Plain texts have about as many states as characters.
+    limit = MOST_STATES + 4 * sum(regex_size(pattern) for pattern in patterns)
+    found: t.Dict[t.FrozenSet[int], str] = {}
+    seen = {(_START, machine.start)}
+    queue = deque([("", _START, machine.start)])
+    while queue:
+        path, kind, state = queue.popleft()
+        if kind in (_SLASH, _ELSE):
+            found.setdefault(machine.accepted(state), path)
+        for mask, following in machine.moves(state):
+            for char in _samples(machine, kind, mask):
+                reached = (_next_kind(kind, char), following)
+                if reached not in seen:
+                    seen.add(reached)
+                    queue.append((path + char,) + reached)
+        if len(seen) > limit:
+            raise TooCostly
+    return [Matched(path, matching) for matching, path in found.items()]
+
+
+def counts_characters(pattern: Node) -> str:
+    """A path that is another one to who reads bytes than to who reads characters; empty when there is none.
+
+    There is none if one character outside ASCII, and two of them in its place, always match alike.
+    """
+    machine = Machine([pattern])
+    pairs: t.Deque[t.Tuple[str, State, State]] = deque()
+    queue = deque([("", machine.start)])
+    seen = {machine.start}
+    while queue:
+        path, state = queue.popleft()
+        once = machine.move(state, machine.other)
+        pairs.append((path + machine.other, once, machine.move(once, machine.other)))
+        for mask, following in machine.moves(state):
+            if following not in seen:
+                seen.add(following)
+                queue.append((path + machine.sample(mask), following))
+        if len(seen) > MOST_STATES:
+            raise TooCostly
+    known = {(one, two) for _path, one, two in pairs}
+    while pairs:
+        path, one, two = pairs.popleft()
+        if machine.accepted(one) != machine.accepted(two):
+            return path
+        for mask, following in machine.moves(one):
+            for other_mask, other in machine.moves(two):
+                if mask & other_mask and following != other and (following, other) not in known:
+                    known.add((following, other))
+                    pairs.append((path + machine.sample(mask & other_mask), following, other))
+        if len(known) > MOST_STATES:
+            raise TooCostly
+    return ""
+
+
+def _samples(machine: Machine, kind: int, mask: int) -> t.List[str]:
+    """One character of those for each way in which they change what the path is."""
+    slash = ["/"] if mask & machine.slash else []
+    if kind == _START:
+        return slash
+    plain = mask & ~machine.slash & ~machine.dot
+    found = [machine.sample(plain)] if plain else []
+    found += ["."] if mask & machine.dot else []
+    return found + slash if kind == _ELSE else found
+
+
+def _next_kind(kind: int, char: str) -> int:
+    if char == "/":
+        return _SLASH
+    if char == "." and kind in (_SLASH, _DOT):
+        return _DOT if kind == _SLASH else _DOTS
+    return _ELSE
+
+
+class Machine:
+    """The patterns' automaton: a state is the set of positions that have just been read, sets of characters are bits."""
+
+    def __init__(self, patterns: t.Sequence[Node]) -> None:
+        named = sorted({char for pattern in patterns for char in _characters(pattern) if char not in ASCII})
+        self.other = next(char for char in _OTHERS + "".join(map(chr, range(0x400, 0x4000))) if char not in named)
+        # In the order in which they read best in an example.
+        self._alphabet = list(dict.fromkeys(_LIKED + ASCII.replace(".", "").replace("/", ""))) + named + [self.other, ".", "/"]
+        self._bits = {char: 1 << index for index, char in enumerate(self._alphabet)}
+        self.dot, self.slash = self._bits["."], self._bits["/"]
+        self._outside = sum(self._bits[char] for char in named) | self._bits[self.other]
+        # The position 0 stands before all patterns.
+        self.masks: t.List[int] = [0]
+        self.follow: t.List[t.Set[int]] = [set()]
+        # What a loop leads to in two ways.
+        self.twice: t.Set[t.Tuple[int, int]] = set()
+        self._ends: t.Dict[int, t.Set[int]] = {}
+        self._moves: t.Dict[State, t.List[t.Tuple[int, State]]] = {}
+        self.start: State = frozenset([0])
+        for index, pattern in enumerate(patterns):
+            nullable, first, last = self._fragment(pattern)
+            self._connect({0}, first)
+            for position in last | ({0} if nullable else set()):
+                self._ends.setdefault(position, set()).add(index)
+
+    def accepted(self, state: State) -> t.FrozenSet[int]:
+        """The patterns that end here."""
+        return frozenset(index for position in state for index in self._ends.get(position, ()))
+
+    def move(self, state: State, char: str) -> State:
+        return next(following for mask, following in self.moves(state) if mask & self._bits[char])
+
+    def sample(self, mask: int) -> str:
+        return self._alphabet[(mask & -mask).bit_length() - 1]
+
+    def moves(self, state: State) -> t.List[t.Tuple[int, State]]:
+        """Where it goes, by the characters that the patterns do not tell apart there."""
+        if state not in self._moves:
+            groups: t.List[t.Tuple[int, t.Tuple[int, ...]]] = [((1 << len(self._alphabet)) - 1, ())]
+            for position in sorted({after for before in state for after in self.follow[before]}):
+                mask = self.masks[position]
+                parts = [part for chars, positions in groups for part in ((chars & mask, positions + (position,)), (chars & ~mask, positions))]
+                groups = [part for part in parts if part[0]]
+            groups.sort(key=lambda group: group[0] & -group[0])
+            self._moves[state] = [(mask, frozenset(positions)) for mask, positions in groups]
+        return self._moves[state]
+
+    def _fragment(self, node: Node) -> Fragment:
+        """Adds a part: whether it matches nothing at all, where it begins, where it ends."""
+        if node.kind == "set":
+            self.masks.append(sum(self._bits[char] for char in node.chars) | (self._outside if node.other else 0))
+            self.follow.append(set())
+            return False, {len(self.masks) - 1}, {len(self.masks) - 1}
+        if node.kind == "repeat":
+            return self._repeated(node)
+        parts = [self._fragment(part) for part in node.parts]
+        if node.kind == "alt":
+            return any(part[0] for part in parts), set().union(*(part[1] for part in parts)), set().union(*(part[2] for part in parts))
+        nullable = True
+        first: t.Set[int] = set()
+        last: t.Set[int] = set()
+        for nothing, begins, ends in parts:
+            self._connect(last, begins)
+            first = first | begins if nullable else first
+            last = last | ends if nothing else ends
+            nullable = nullable and nothing
+        return nullable, first, last
+
+    def _repeated(self, node: Node) -> Fragment:
+        copies = [self._fragment(node.parts[0]) for _number in range(max(node.least, 1) if node.most is None else node.most)]
+        nothing, first, _ends = copies[0]
+        last: t.Set[int] = set()
+        for number, (_nothing, begins, ends) in enumerate(copies, 1):
+            if number > 1:
+                self._connect(copies[number - 2][2], begins)
+            # Those beyond the least number may be left out; of what may be nothing, all.
+            if nothing or number >= node.least:
+                last |= ends
+        if node.most is None:
+            self._connect(copies[-1][2], copies[-1][1])
+        return nothing or node.least == 0, first, last
+
+    def _connect(self, before: t.Set[int], after: t.Set[int]) -> None:
+        for position in before:
+            self.twice.update((position, one) for one in self.follow[position] & after)
+            self.follow[position] |= after
+
+
+def _characters(node: Node) -> t.Iterator[str]:
+    if node.kind == "set":
+        yield from node.chars
+    for part in node.parts:
+        yield from _characters(part)

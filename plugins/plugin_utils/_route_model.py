@@ -1,0 +1,94 @@
+# Copyright: the portside.stack contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the routes of a stack answer: the one meaning that nginx's and cloudflared's configurations are made from.
+
+This plugin util is PRIVATE to the portside.stack collection. It can have breaking changes at any time.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.portside.stack.plugins.plugin_utils._route_language import exact_node, tree_node
+from ansible_collections.portside.stack.plugins.plugin_utils._route_regex import Node, parse_regex
+from ansible_collections.portside.stack.plugins.plugin_utils._routes import Route
+
+# Not half an escape, no control character, no slash and no dot in disguise.
+_REFUSED = re.compile(rb"%(?![0-9A-Fa-f]{2})|%[01][0-9A-Fa-f]|%7[Ff]|%2[EeFf]|//|/\.\.?(?=/|\Z)|[\x00-\x20\x7f#]")
+_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
+
+
+class Answer(t.NamedTuple):
+    """Who answers a request: a ``route``; or it is ``refused`` (400), for an ``unknown_host``, or for ``nothing`` (404)."""
+
+    kind: str
+    route: t.Optional[Route] = None
+
+
+def decoded_path(target: str) -> t.Optional[str]:
+    """The path that routes are compared with; none where the two programs would read the target differently."""
+    raw = target.encode("utf-8", "surrogateescape").partition(b"?")[0]
+    if not raw.startswith(b"/") or _REFUSED.search(raw):
+        return None
+    return _ESCAPE.sub(lambda found: bytes([int(found.group(1), 16)]), raw).decode("utf-8", "surrogateescape")
+
+
+def matches(route: Route, path: str) -> bool:
+    """Whether a decoded path is the route's, whatever stands above it."""
+    if route.kind == "exact":
+        return path == route.path
+    if route.kind == "regex":
+        return re.fullmatch(route.path, path, re.ASCII) is not None
+    return path.startswith(route.path) if route.path.endswith("/") else path == route.path or path.startswith(route.path + "/")
+
+
+def route_node(route: Route) -> Node:
+    """The paths of a route, for the decision what they share with others'."""
+    if route.kind == "exact":
+        return exact_node(route.path)
+    if route.kind == "regex":
+        return parse_regex(route.path)
+    if route.path.endswith("/"):
+        return tree_node(route.path)
+    return Node("alt", parts=(exact_node(route.path), tree_node(route.path + "/")))
+
+
+def covers(pattern: str, host: str) -> bool:
+    """Whether a host pattern takes every host that the other one (a name or a pattern) takes."""
+    if pattern.startswith("*."):
+        return host.endswith(pattern[1:]) and host != pattern[1:]
+    return pattern in ("", host)
+
+
+def known_hosts(routes: t.Sequence[Route], hosts: t.Sequence[str]) -> t.List[str]:
+    """The host patterns that the edge answers to; the empty one, last, is any other host."""
+    found = list(dict.fromkeys([*hosts, *(route.host for route in routes if route.host)]))
+    return found + [""] if not hosts and any(not route.host for route in routes) else found
+
+
+def server_routes(routes: t.Sequence[Route], hosts: t.Sequence[str]) -> t.Dict[str, t.List[Route]]:
+    """By known host pattern, the routes that its requests can reach, in their order."""
+    return {known: [route for route in routes if covers(route.host, known)] for known in known_hosts(routes, hosts)}
+
+
+def server_of(known: t.Iterable[str], host: str) -> t.Optional[str]:
+    """The known pattern that is closest to the host of a request; none when the edge does not know it."""
+    host = re.sub(r":[0-9]*\Z", "", host.lower())
+    host = host[:-1] if host.endswith(".") else host
+    fitting = [pattern for pattern in known if covers(pattern, host)]
+    return max(fitting, key=lambda pattern: (pattern == host, len(pattern))) if fitting else None
+
+
+def answer(routes: t.Sequence[Route], hosts: t.Sequence[str], host: str, target: str) -> Answer:
+    """What a request for that host and target gets."""
+    path = decoded_path(target)
+    if path is None:
+        return Answer("refused")
+    servers = server_routes(routes, hosts)
+    server = server_of(servers, host)
+    if server is None:
+        return Answer("unknown_host")
+    route = next((route for route in servers[server] if matches(route, path)), None)
+    return Answer("route", route) if route else Answer("nothing")
