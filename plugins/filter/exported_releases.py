@@ -13,7 +13,6 @@ author:
   - The portside.stack contributors
 description:
   - Returns what another host needs to run the very images that run here.
-positional: []
 options:
   _input:
     description: The results of M(portside.stack.release_info), one for each stack.

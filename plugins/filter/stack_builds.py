@@ -14,7 +14,6 @@ author:
 description:
   - Returns the option O(portside.stack.image_build#module:builds) for a stack, from the C(build) of its services.
   - Services whose profile is off are left out.
-positional: []
 options:
   _input:
     description: One entry of C(stacks).

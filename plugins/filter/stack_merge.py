@@ -14,6 +14,7 @@ author:
 description:
   - Merges C(stack_overrides) into C(stacks), mappings recursively; lists and everything else are replaced.
   - Overrides of a stack that is not declared are an error.
+  - The services that C(edge) makes are among the services of the result.
 positional: overrides
 options:
   _input:

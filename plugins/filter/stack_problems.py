@@ -46,12 +46,18 @@ _value:
   elements: str
 """
 
+from datetime import datetime, timezone
+
 from ansible_collections.portside.stack.plugins.plugin_utils._filters import as_filter
 from ansible_collections.portside.stack.plugins.plugin_utils._stack_problems import stack_problems
+
+
+def _problems(stacks, secret_names=None, rotate=""):
+    return stack_problems(stacks, secret_names, rotate, datetime.now(timezone.utc))
 
 
 class FilterModule:
     """The filter, as Ansible finds it."""
 
     def filters(self):
-        return {"stack_problems": as_filter(stack_problems)}
+        return {"stack_problems": as_filter(_problems)}

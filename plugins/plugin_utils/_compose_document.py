@@ -15,17 +15,20 @@ import hashlib
 import json
 import typing as t
 
+from ansible_collections.portside.stack.plugins.module_utils._edge_places import MOUNT
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 from ansible_collections.portside.stack.plugins.module_utils._ports import parse_ports
 from ansible_collections.portside.stack.plugins.module_utils._secrets import secret_path
 from ansible_collections.portside.stack.plugins.plugin_utils import _stack_model as model
 from ansible_collections.portside.stack.plugins.plugin_utils._builds import image_reference
+from ansible_collections.portside.stack.plugins.plugin_utils._edge import nginx_service, with_edge
+from ansible_collections.portside.stack.plugins.plugin_utils._edge_files import edge_record
 from ansible_collections.portside.stack.plugins.plugin_utils._entry_wrapper import (
     Facts,
     visible_variables,
-    with_entry_wrapper,
     wrapped_services,
 )
+from ansible_collections.portside.stack.plugins.plugin_utils._explicit_stack import explicit_stack
 from ansible_collections.portside.stack.plugins.plugin_utils._volumes import directories, has_owner, uncopied_mounts, with_owner
 
 LABEL_STACK = "portside.stack"
@@ -79,17 +82,19 @@ class _Renderer:
         images: t.Dict[str, str],
         image_facts: Facts,
     ) -> None:
-        self.stack = with_entry_wrapper(stack, image_facts)
+        self.stack = explicit_stack(stack, image_facts)
         self.name = stack["name"]
+        self.edge = nginx_service(stack)
         self.directory = (directory or default_directory(stack)).rstrip("/")
         self.versions = versions
         self.images = images
         self.services = model.active_services(self.stack)
         # What is waited for is as declared, whatever health check the image of a wrapped service has.
-        self.declared = model.active_services(stack)
+        self.declared = model.active_services(with_edge(stack))
         self.one_shots = model.one_shots(self.services)
         self.exposure = model.mapping(stack.get("exposure"))
         self.visible = visible_variables(stack)
+        self.edge_facts = (image_facts or {}).get(self.edge)
         self.configs: t.Dict[str, str] = {}
         self.secrets: t.Dict[str, str] = {}
 
@@ -115,9 +120,17 @@ class _Renderer:
         if wrapped:
             found["x-portside"]["secret_environment"] = wrapped
         made_directories = directories(self.stack)
+        if self.edge:
+            made_directories = {**made_directories, self.edge_directory: {"uid": 0, "gid": 0, "mode": "0755"}}
+            found["x-portside"]["edge"] = edge_record(self.stack, self.versions, self.edge_facts)
         if made_directories:
             found["x-portside"]["directories"] = made_directories
         return {key: value for key, value in found.items() if value}
+
+    @property
+    def edge_directory(self) -> str:
+        """The one directory that the edge mounts, whatever the release: files are replaced in it."""
+        return self.directory + "/edge"
 
     def _service(self, name: str, service: model.Mapping) -> model.Mapping:
         rendered = {}
@@ -133,6 +146,9 @@ class _Renderer:
         files = [self._secret_path(name, one.secret, variable=one.name) for one in self.visible.get(name, ())]
         if files:
             rendered["env_file"] = files
+        if name == self.edge:
+            mount = {"type": "bind", "source": self.edge_directory, "target": MOUNT, "read_only": True}
+            rendered["volumes"] = [*rendered.get("volumes", ()), mount]
         implied = self._depends_on(name, None)
         if implied:
             rendered["depends_on"] = implied

@@ -15,7 +15,6 @@ import re
 import typing as t
 
 from ansible_collections.portside.stack.plugins.plugin_utils import _stack_model as model
-from ansible_collections.portside.stack.plugins.plugin_utils._secret_environment import mount_path
 from ansible_collections.portside.stack.plugins.plugin_utils._settings import Setting, template_text, words
 
 Settings = t.Dict[str, Setting]
@@ -168,7 +167,7 @@ def _file_guards(stack: model.Mapping, service: model.Mapping, path: str) -> boo
             content = model.sections(stack, "configs").get(reference["source"], {}).get("content")
             return not isinstance(content, str) or bool(_GUARDS.search(content))
     for reference in model.references(service, "secrets"):
-        if mount_path(reference) == path:
+        if model.mount_path(reference) == path:
             content = template_text(model.sections(stack, "secrets").get(reference["source"], {}))
             return content is None or bool(_GUARDS.search(content))
     return True

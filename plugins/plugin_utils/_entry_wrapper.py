@@ -18,7 +18,6 @@ from ansible_collections.portside.stack.plugins.plugin_utils._compose_words impo
 from ansible_collections.portside.stack.plugins.plugin_utils._secret_environment import (
     Variable,
     hidden,
-    mount_path,
     secret_environment,
 )
 
@@ -84,7 +83,7 @@ def visible_variables(stack: model.Mapping) -> t.Dict[str, t.List[Variable]]:
 
 
 def _wrapped(service: model.Mapping, variables: t.List[Variable], facts: model.Mapping) -> model.Mapping:
-    files = ["{0}={1}".format(one.name, mount_path({"source": one.secret})) for one in variables]
+    files = ["{0}={1}".format(one.name, model.mount_path({"source": one.secret})) for one in variables]
     front = [SHELL, WRAPPER_PATH, *files, "--"]
     entrypoint, command = _program(service, facts)
     check = _check(model.mapping(service.get("healthcheck")), facts, front)
@@ -100,11 +99,11 @@ def _wrapped(service: model.Mapping, variables: t.List[Variable], facts: model.M
 
 def _mounts(service: model.Mapping, variables: t.List[Variable], facts: model.Mapping) -> t.List[model.Mapping]:
     """The secrets that are not mounted at their own name already, read by whom the container runs as."""
-    there = {mount_path(reference) for reference in model.references(service, "secrets")}
+    there = {model.mount_path(reference) for reference in model.references(service, "secrets")}
     mounts: t.Dict[str, model.Mapping] = {}
     for one in variables:
         given = {key: number for key, number in (("uid", one.uid), ("gid", one.gid)) if number is not None}
-        if mount_path({"source": one.secret}) not in there:
+        if model.mount_path({"source": one.secret}) not in there:
             mounts.setdefault(one.secret, {"source": one.secret, "uid": facts.get("uid", 0), "gid": facts.get("gid", 0)}).update(given)
     return list(mounts.values())
 

@@ -13,6 +13,7 @@ import typing as t
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 from ansible_collections.portside.stack.plugins.module_utils._ports import parse_ports
 from ansible_collections.portside.stack.plugins.plugin_utils import _stack_model as model
+from ansible_collections.portside.stack.plugins.plugin_utils._edge import with_edge
 
 LOOPBACK = "127.0.0.1"
 
@@ -20,7 +21,8 @@ LOOPBACK = "127.0.0.1"
 def exposure_table(stack: model.Mapping) -> t.List[model.Mapping]:
     """One row for each port of each running service, and one for a service without ports."""
     exposure = model.mapping(stack.get("exposure"))
-    return [row for name, service in model.active_services(stack).items() for row in _rows(stack.get("name"), name, service, exposure.get(name, "internal"))]
+    active = model.active_services(with_edge(stack))
+    return [row for name, service in active.items() for row in _rows(stack.get("name"), name, service, exposure.get(name, "internal"))]
 
 
 def _rows(stack: t.Any, name: str, service: model.Mapping, exposure: str) -> t.List[model.Mapping]:

@@ -16,6 +16,7 @@ import typing as t
 
 from ansible_collections.portside.stack.plugins.plugin_utils import _database_servers as servers
 from ansible_collections.portside.stack.plugins.plugin_utils import _stack_model as model
+from ansible_collections.portside.stack.plugins.plugin_utils._edge import edge_of, nginx_service
 from ansible_collections.portside.stack.plugins.plugin_utils._placeholders import placeholder
 from ansible_collections.portside.stack.plugins.plugin_utils._settings import Setting, holds_credential, words
 
@@ -173,8 +174,24 @@ def plain_secrets(stack: model.Mapping, service: model.Mapping, told: Settings) 
         yield Fault("command", "{0} has a password that `docker inspect` shows".format(flag), "put it into a file that is a secret")
 
 
+def certificates(stack: model.Mapping, service: model.Mapping, told: Settings) -> Faults:
+    """The edge shows certificates that browsers trust: who is used to a warning clicks it away when it matters.
+
+    Let's Encrypt's documentation of its staging environment (not trusted, for tests alone), OWASP's transport layer
+    security cheat sheet. Counts: edge.tls of kind self_signed, and Let's Encrypt's staging.
+    """
+    tls = model.mapping(edge_of(stack).get("tls"))
+    remedy = "use kind: acme, or kind: files with certificates of your own"
+    if not tls or service != model.services_of(stack).get(nginx_service(stack)):
+        return
+    if tls.get("kind") == "self_signed":
+        yield Fault("edge.tls.kind", "the certificate is self-signed, which no browser trusts", remedy)
+    elif tls.get("kind") == "acme" and tls.get("staging") is True:
+        yield Fault("edge.tls.staging", "certificates of Let's Encrypt's staging are trusted by no browser", "take staging out")
+
+
 RULES: t.Dict[str, t.Callable[[model.Mapping, model.Mapping, Settings], Faults]] = {
-    rule.__name__: rule for rule in (debug, secret_key, allowed_hosts, cors_origins, database_password, redis_password, plain_secrets)
+    rule.__name__: rule for rule in (debug, secret_key, allowed_hosts, cors_origins, database_password, redis_password, plain_secrets, certificates)
 }
 
 

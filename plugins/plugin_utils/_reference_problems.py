@@ -106,18 +106,12 @@ def file_problems(report: Report, services: Services, declared: t.Dict[str, t.It
             for index, reference in enumerate(model.sequence(given)):
                 where = "{0}[{1}]".format(key, index)
                 _reference_problems(report.of(name), where, key, reference, names)
-                target = _target(key, reference)
+                target = model.mount_path({"source": reference, **model.mapping(reference)}, model.SECRETS if key == "secrets" else "/")
                 if target in targets:
                     report.of(name).add(where, "{0} is mounted a second time; give it another target".format(target))
                 targets.add(target)
             if key == "secrets":
                 _reader_problems(report.of(name), service)
-
-
-def _target(key: str, reference: t.Any) -> str:
-    long = model.mapping(reference)
-    target = str(long.get("target", long.get("source", reference)))
-    return target if target.startswith("/") else ("/run/secrets/" if key == "secrets" else "/") + target
 
 
 def _reference_problems(report: Report, where: str, key: str, reference: t.Any, names: t.Iterable[str]) -> None:

@@ -20,12 +20,21 @@ from ansible_collections.portside.stack.plugins.plugin_utils._compose_document i
     config_path,
     default_directory,
 )
+from ansible_collections.portside.stack.plugins.plugin_utils._edge import (
+    CLOUDFLARED,
+    NGINX,
+    certificates,
+    nginx_service,
+    tunnel_service,
+    with_edge,
+)
+from ansible_collections.portside.stack.plugins.plugin_utils._edge_files import edge_files, tunnel_config
 from ansible_collections.portside.stack.plugins.plugin_utils._entry_wrapper import (
     Facts,
     visible_variables,
-    with_entry_wrapper,
     wrapped_services,
 )
+from ansible_collections.portside.stack.plugins.plugin_utils._explicit_stack import explicit_stack
 from ansible_collections.portside.stack.plugins.plugin_utils._logins import normalised_logins
 from ansible_collections.portside.stack.plugins.plugin_utils._steps import normalised_steps
 from ansible_collections.portside.stack.plugins.plugin_utils._used_secrets import idle_secrets, used_secrets
@@ -52,10 +61,13 @@ def release_files(
     ``images`` are the pins of the image references, ``image_facts`` what images say of themselves, by service. The Compose
     file, the record and the mounted files together make the release; what is declared for a hook or a lock is no part of it.
     """
+    stack = with_edge(stack)
     directory = (directory or default_directory(stack)).rstrip("/")
     definition = compose_document(stack, directory, secret_versions or {}, images, image_facts)
     compose = _HEADER.format(name=stack["name"], directory=directory) + compose_text(definition)
-    contents = _config_files(with_entry_wrapper(stack), directory)
+    contents = _config_files(explicit_stack(stack), directory)
+    facts = image_facts or {}
+    of_edge = edge_files(stack, facts.get(nginx_service(stack)))
     record = {
         "format": RECORD_FORMAT,
         "stack": stack["name"],
@@ -63,18 +75,20 @@ def release_files(
         "images": {reference: pin for reference, pin in sorted((images or {}).items()) if reference in _references(stack)},
         "secrets": _secret_versions(stack, secret_versions or {}),
         "idle_secrets": idle_secrets(stack),
-        "image_facts": {name: (image_facts or {})[name] for name in wrapped_services(stack) if name in (image_facts or {})},
+        "image_facts": {name: facts[name] for name in (*wrapped_services(stack), nginx_service(stack)) if name in facts},
         "visible": {name: sorted(one.name for one in variables) for name, variables in visible_variables(stack).items()},
         "files": sorted(contents),
+        **({"edge": {"files": sorted(of_edge)}} if of_edge else {}),
         "logins": normalised_logins(stack, secret_versions or {}),
         "steps": normalised_steps(stack),
         "checks": normalised_checks(stack),
         "definition": definition,
     }
     text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
-    release_id = _digest([("compose.yaml", compose), ("release.json", text)] + sorted(contents.items()))
+    release_id = _digest([("compose.yaml", compose), ("release.json", text)] + sorted(contents.items()) + sorted(of_edge.items()))
     home = "{0}/releases/{1}/".format(directory, release_id)
     files = {path: {"content": content, "mode": "0644"} for path, content in sorted(contents.items())}
+    files.update((home + path, {"content": content, "mode": "0644"}) for path, content in sorted(of_edge.items()))
     files[home + "compose.yaml"] = {"content": compose, "mode": "0644"}
     files[home + "release.json"] = {"content": text, "mode": "0600"}
     return {
@@ -82,10 +96,25 @@ def release_files(
         "compose_file": home + "compose.yaml",
         "definition": definition,
         "files": files,
+        "edges": _edges(stack, definition, of_edge),
+        "acme": model.mapping(model.mapping(stack.get("edge")).get("tls")).get("kind") == "acme",
         "logins": record["logins"],
         "steps": record["steps"],
         "declaration_digest": record["declaration_digest"],
     }
+
+
+def _edges(stack: model.Mapping, definition: model.Mapping, of_edge: t.Dict[str, str]) -> t.List[model.Mapping]:
+    """What the programs of the edge are asked to judge before the release is written."""
+    nginx, tunnel = nginx_service(stack), tunnel_service(stack)
+    found = []
+    if nginx:
+        files = {path[len("edge/") :]: text for path, text in of_edge.items() if path.endswith(".conf")}
+        needed = ["certificates/" + one.file for one in certificates(stack)]
+        found.append({"service": nginx, "kind": NGINX, "files": files, "certificates": needed})
+    if tunnel:
+        found.append({"service": tunnel, "kind": CLOUDFLARED, "files": {"config.yml": tunnel_config(stack)}, "certificates": []})
+    return [{**one, "image": definition["services"][one["service"]]["image"]} for one in found]
 
 
 def declaration_digest(stack: model.Mapping) -> str:

@@ -51,12 +51,6 @@ def hidden(variables: t.Iterable[Variable]) -> t.List[Variable]:
     return [variable for variable in variables if not variable.visible]
 
 
-def mount_path(reference: model.Mapping) -> str:
-    """Where in the container a reference to a secret has its file."""
-    target = str(reference.get("target", reference["source"]))
-    return target if target.startswith("/") else "/run/secrets/" + target
-
-
 def secret_environment_problems(report: Report, stack: model.Mapping, services: t.Dict[str, model.Mapping]) -> None:
     """Judges `secret_environment`."""
     secrets = model.sections(stack, "secrets")
@@ -117,8 +111,8 @@ def _mount_problems(report: Report, variables: t.List[Variable], service: model.
         users = [variable for variable in variables if variable.secret == secret]
         where = "secret_environment.{0}".format(users[0].name)
         owners = {(variable.uid, variable.gid) for variable in users} - {(None, None)}
-        path = mount_path({"source": secret})
-        there = [reference for reference in references if mount_path(reference) == path]
+        path = model.mount_path({"source": secret})
+        there = [reference for reference in references if model.mount_path(reference) == path]
         if len(owners) > 1:
             report.add(where, "the secret {0!r} is given to several owners in one container; say one uid and gid".format(secret))
         elif owners and there:

@@ -15,7 +15,7 @@ import typing as t
 
 from ansible_collections.portside.stack.plugins.module_utils._secret_templates import template_parts
 from ansible_collections.portside.stack.plugins.plugin_utils import _stack_model as model
-from ansible_collections.portside.stack.plugins.plugin_utils._secret_environment import mount_path, secret_environment
+from ansible_collections.portside.stack.plugins.plugin_utils._secret_environment import secret_environment
 
 _FILE = re.compile(r"(?:__?FILE)$")
 # Grafana and others take NAME__FILE.
@@ -39,7 +39,7 @@ class Setting(t.NamedTuple):
 def settings(stack: model.Mapping, service_name: str, service: model.Mapping) -> t.List[Setting]:
     """Everything that a service is told."""
     secrets = model.sections(stack, "secrets")
-    mounted = {mount_path(reference): reference["source"] for reference in model.references(service, "secrets")}
+    mounted = {model.mount_path(reference): reference["source"] for reference in model.references(service, "secrets")}
     found = [_plain(name, value, mounted, secrets) for name, value in model.pairs(service.get("environment")).items()]
     for variable in secret_environment(stack, service_name):
         text = template_text(secrets.get(variable.secret, {}))

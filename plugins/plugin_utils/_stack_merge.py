@@ -1,7 +1,7 @@
 # Copyright: the portside.stack contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Stacks with what one inventory says differently.
+"""Stacks with what one inventory says differently, and with the services of their edges.
 
 This plugin util is PRIVATE to the portside.stack collection. It can have breaking changes at any time.
 """
@@ -11,11 +11,12 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
+from ansible_collections.portside.stack.plugins.plugin_utils._edge import with_edge
 from ansible_collections.portside.stack.plugins.plugin_utils._report import did_you_mean
 
 
 def stack_merge(stacks: t.List[t.Any], overrides: t.Optional[t.Dict[str, t.Any]] = None) -> t.List[t.Any]:
-    """Each stack with its overrides: mappings are merged, anything else is replaced."""
+    """Each stack with its overrides: mappings are merged, anything else is replaced. The services that its edge makes are added."""
     if not isinstance(stacks, list):
         raise StackError("stacks: must be a list of stacks; write `- name: ...`.")
     if not isinstance(overrides or {}, dict):
@@ -29,7 +30,9 @@ def stack_merge(stacks: t.List[t.Any], overrides: t.Optional[t.Dict[str, t.Any]]
             raise StackError("stack_overrides, key {0!r}: must be a mapping of what differs.".format(name))
         if override.get("name", name) != name:
             raise StackError("stack_overrides, key {0!r}: a stack cannot be renamed; leave `name` out.".format(name))
-    return [_merged(stack, overrides[stack["name"]]) if isinstance(stack, dict) and overrides and stack.get("name") in overrides else stack for stack in stacks]
+    given = overrides or {}
+    merged = [_merged(stack, given[stack["name"]]) if isinstance(stack, dict) and stack.get("name") in given else stack for stack in stacks]
+    return [with_edge(stack) for stack in merged]
 
 
 def _merged(base: t.Any, override: t.Any) -> t.Any:

@@ -17,6 +17,8 @@ import typing as t
 Mapping = t.Dict[str, t.Any]
 
 STACK_ROOT = "/opt/stacks"
+# Where a container finds its secrets.
+SECRETS = "/run/secrets/"
 HEALTHY = "service_healthy"
 COMPLETED = "service_completed_successfully"
 STARTED = "service_started"
@@ -114,6 +116,12 @@ def references(service: Mapping, key: str) -> t.List[Mapping]:
     """The service's `configs` or `secrets` in the long form."""
     found = [{"source": item} if isinstance(item, str) else mapping(item) for item in sequence(service.get(key))]
     return [item for item in found if isinstance(item.get("source"), str)]
+
+
+def mount_path(reference: Mapping, base: str = SECRETS) -> str:
+    """Where in the container a reference to a secret has its file; one to a config, below another base."""
+    target = str(reference.get("target", reference["source"]))
+    return target if target.startswith("/") else base + target
 
 
 class Variant(t.NamedTuple):

@@ -9,6 +9,7 @@ This plugin util is PRIVATE to the portside.stack collection. It can have breaki
 from __future__ import annotations
 
 import typing as t
+from datetime import datetime
 
 from ansible_collections.portside.stack.plugins.plugin_utils import _compose_grammar as grammar
 from ansible_collections.portside.stack.plugins.plugin_utils import _declared_problems as declared
@@ -16,12 +17,16 @@ from ansible_collections.portside.stack.plugins.plugin_utils import _exposure_pr
 from ansible_collections.portside.stack.plugins.plugin_utils import _reference_problems as references
 from ansible_collections.portside.stack.plugins.plugin_utils import _stack_model as model
 from ansible_collections.portside.stack.plugins.plugin_utils._build_problems import shared_image_problems
+from ansible_collections.portside.stack.plugins.plugin_utils._certificate_problems import certificate_problems
 from ansible_collections.portside.stack.plugins.plugin_utils._check_problems import check_problems
+from ansible_collections.portside.stack.plugins.plugin_utils._edge import with_edge
+from ansible_collections.portside.stack.plugins.plugin_utils._edge_problems import edge_problems
 from ansible_collections.portside.stack.plugins.plugin_utils._environment_problems import required_environment_problems
 from ansible_collections.portside.stack.plugins.plugin_utils._external_problems import external_problems
 from ansible_collections.portside.stack.plugins.plugin_utils._production_waivers import production_problems
 from ansible_collections.portside.stack.plugins.plugin_utils._report import Report, shown
 from ansible_collections.portside.stack.plugins.plugin_utils._rotation import rotation_problems
+from ansible_collections.portside.stack.plugins.plugin_utils._route_problems import stack_route_problems
 from ansible_collections.portside.stack.plugins.plugin_utils._secret_environment import secret_environment_problems
 from ansible_collections.portside.stack.plugins.plugin_utils._secret_problems import secret_problems
 from ansible_collections.portside.stack.plugins.plugin_utils._service_problems import service_problems
@@ -52,14 +57,12 @@ STACK_KEYS: t.Dict[str, type] = {
     "checks": list,
 }
 _SHAPES = {str: "text; quote it", dict: "a mapping; write NAME: ... below it", list: "a list; write - ... below it"}
-_LATER = {
-    "routes": "write the routes as the edge's own configuration, under `configs`",
-    "edge": "declare nginx or cloudflared as a service, with its configuration under `configs`",
-}
 
 
-def stack_problems(stacks: t.Any, secret_names: SecretNames = None, rotate: t.Union[str, t.List[str]] = "") -> t.List[str]:
-    """Every problem: each names stack, service and key, says why, and what to do."""
+def stack_problems(
+    stacks: t.Any, secret_names: SecretNames = None, rotate: t.Union[str, t.List[str]] = "", now: t.Optional[datetime] = None
+) -> t.List[str]:
+    """Every problem: each names stack, service and key, says why, and what to do. Without `now` no certificate is too old or too new."""
     problems: t.List[str] = []
     if not isinstance(stacks, list):
         return ["stacks: must be a list of stacks; write `- name: ...`."]
@@ -74,8 +77,10 @@ def stack_problems(stacks: t.Any, secret_names: SecretNames = None, rotate: t.Un
         name = stack.get("name")
         report = Report(name, problems)
         _name_problems(report, index, name, names)
-        _one_stack(report, model.mapping(stack), secret_names, taken, real)
-        directory_problems(report, model.mapping(stack), model.services_of(stack), shared)
+        stack = with_edge(model.mapping(stack))
+        _one_stack(report, stack, secret_names, taken, real)
+        _route_problems(report, stack, stacks, now)
+        directory_problems(report, stack, model.services_of(stack), shared)
     for name in secret_names or {}:
         if name not in names:
             Report(name, problems).add("", "stack_secrets has values for it, but it is not declared; remove them")
@@ -96,8 +101,6 @@ def _one_stack(report: Report, stack: model.Mapping, secret_names: SecretNames, 
             report.unknown(str(key), key, STACK_KEYS, "a key of a stack", "use " + ", ".join(STACK_KEYS))
         elif key != "name" and not isinstance(value, STACK_KEYS[key]):
             report.add(key, "value {0} is not {1}".format(shown(value), _SHAPES[STACK_KEYS[key]]))
-        elif key in _LATER and value:
-            report.add(key, "it is not carried out by this version; meanwhile {0}".format(_LATER[key]))
     services = _services(report, stack)
     active = model.active_services(stack)
     _profile_problems(report, stack, services)
@@ -123,6 +126,14 @@ def _one_stack(report: Report, stack: model.Mapping, secret_names: SecretNames, 
     shared_image_problems(report, active)
     check_problems(report, stack)
     step_problems(report, stack, services, active)
+
+
+def _route_problems(report: Report, stack: model.Mapping, stacks: t.List[t.Any], now: t.Optional[datetime]) -> None:
+    edge_problems(report, stack, model.services_of(stack))
+    certificate_problems(report, stack, now)
+    for problem in stack_route_problems(stack, [model.mapping(one) for one in stacks]):
+        if problem.level == "error":
+            report.add("", problem.message.rstrip("."))
 
 
 def _services(report: Report, stack: model.Mapping) -> t.Dict[str, model.Mapping]:

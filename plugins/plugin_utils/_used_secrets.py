@@ -12,13 +12,16 @@ import typing as t
 
 from ansible_collections.portside.stack.plugins.module_utils._secret_templates import template_parts
 from ansible_collections.portside.stack.plugins.plugin_utils import _stack_model as model
+from ansible_collections.portside.stack.plugins.plugin_utils._edge import certificate_keys, with_edge
 from ansible_collections.portside.stack.plugins.plugin_utils._entry_wrapper import Facts, visible_variables, with_entry_wrapper
 from ansible_collections.portside.stack.plugins.plugin_utils._secret_environment import secret_environment
 
 
 def used_secrets(stack: model.Mapping) -> t.Set[str]:
-    """The secrets of the running services, the logins, and the parts of those that are templates."""
-    used = {name for name, secret in model.sections(stack, "secrets").items() if "login" in secret}
+    """The secrets of the running services and of the edge, the logins, and the parts of those that are templates."""
+    stack = with_edge(stack)
+    used = set(certificate_keys(stack))
+    used |= {name for name, secret in model.sections(stack, "secrets").items() if "login" in secret}
     for name, service in model.active_services(stack).items():
         used |= {reference["source"] for reference in model.references(service, "secrets")}
         used |= {variable.secret for variable in secret_environment(stack, name)}
@@ -44,11 +47,14 @@ def secret_files_options(stack: model.Mapping, image_facts: Facts = None) -> t.D
 
     ``image_facts`` tell the user of a container whose variables are secrets.
     """
+    stack = with_edge(stack)
     declared = model.sections(stack, "secrets")
     files: t.Dict[str, t.Set[t.Tuple[t.Tuple[str, t.Any], ...]]] = {name: set() for name in used_secrets(stack)}
     for service in model.active_services(with_entry_wrapper(stack, image_facts)).values():
         for reference in model.references(service, "secrets"):
             files[reference["source"]].add(tuple(model.variant(reference)._asdict().items()))
+    for name in certificate_keys(stack):
+        files[name].add(tuple(model.Variant()._asdict().items()))
     for variables in visible_variables(stack).values():
         for variable in variables:
             files[variable.secret].add((*model.Variant()._asdict().items(), ("variable", variable.name)))

@@ -19,18 +19,7 @@ from ansible.parsing.dataloader import DataLoader
 
 CHECKOUT = Path(__file__).parents[4]
 PREFIX = "ansible_collections.portside.stack.plugins.filter."
-NAMES = [
-    "compose_document",
-    "exposure_table",
-    "made_before",
-    "release_files",
-    "rotated_secrets",
-    "secret_problems",
-    "stack_externals",
-    "stack_merge",
-    "stack_problems",
-    "stack_secret_files",
-]
+NAMES = sorted(path.stem for path in (CHECKOUT / "plugins" / "filter").glob("*.py"))
 STACKS = """
 - name: shop
   services:

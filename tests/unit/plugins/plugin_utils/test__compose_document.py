@@ -8,8 +8,11 @@ import copy
 import pytest
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 from ansible_collections.portside.stack.plugins.plugin_utils._compose_document import compose_document
+from ansible_collections.portside.stack.plugins.plugin_utils._edge_files import edge_record, tunnel_config
 from ansible_collections.portside.stack.plugins.plugin_utils._stack_problems import stack_problems
 from declarations import SECRETS, STACKS
+from edge_stacks import EVERY, EVERY_KIND, edge_stack
+from edge_stacks import VERSIONS as VERSIONS_OF_EDGE
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -320,3 +323,51 @@ def test_public_says_its_addresses_where_the_network_may_bind_to_loopback(keys, 
     stack["exposure"] = {"edge": "loopback"}
     ports = compose_document(stack)["services"]["edge"]["ports"]
     assert [port.get("host_ip") for port in ports] == ["127.0.0.1"]
+
+
+# -- edges ---------------------------------------------------------------------------------------------------------
+
+
+@EVERY
+def test_an_edge_mounts_its_directory_and_can_write_nothing_there(kind, tunnel):
+    document = compose_document(edge_stack(kind, tunnel), "/srv/shop", VERSIONS_OF_EDGE)
+    assert document["services"]["edge"]["volumes"] == [{"type": "bind", "source": "/srv/shop/edge", "target": "/etc/portside", "read_only": True}]
+    assert document["x-portside"]["directories"] == {"/srv/shop/edge": {"uid": 0, "gid": 0, "mode": "0755"}}
+    assert document["x-portside"]["edge"] == edge_record(edge_stack(kind, tunnel), VERSIONS_OF_EDGE)
+    assert [name for name, service in document["services"].items() if "volumes" in service] == ["edge"]
+    # The key of a certificate is mounted nowhere.
+    assert set(document.get("secrets", {})) == {"other_v6", *(["tunnel_v5-65532-65532-0400"] if tunnel else [])}
+
+
+@EVERY_KIND
+def test_what_an_edge_mounts_of_its_own_stays(kind):
+    declared = edge_stack(kind)
+    declared["services"]["edge"] = {"volumes": ["logs:/var/log/nginx"]}
+    assert [one if isinstance(one, str) else one["target"] for one in compose_document(declared, None, VERSIONS_OF_EDGE)["services"]["edge"]["volumes"]] == [
+        "logs:/var/log/nginx",
+        "/etc/portside",
+    ]
+
+
+@EVERY_KIND
+def test_other_routes_or_certificates_make_no_new_container_of_nginx(kind):
+    one, other = edge_stack(kind), edge_stack(kind)
+    other["routes"] = [{"host": "one.example.com", "prefix": "/x", "respond": 204}, *other["routes"]]
+    one, other = (compose_document(declared, None, VERSIONS_OF_EDGE) for declared in (one, other))
+    assert digest(one, "edge") == digest(other, "edge")
+    assert one["x-portside"]["edge"]["config"] != other["x-portside"]["edge"]["config"]
+    newer = compose_document(edge_stack(kind), None, {**VERSIONS_OF_EDGE, "one_key": 9})
+    assert digest(newer, "edge") == digest(one, "edge")
+    assert (newer == one) == (kind != "files")
+
+
+def test_other_rules_make_a_new_container_of_cloudflared():
+    declared = {**edge_stack("none", True), "edge": {"kind": "cloudflared", "tunnel": "t", "credentials": "tunnel"}, "routes": [{"service": "api", "port": 1}]}
+    other = {**declared, "routes": [{"service": "api", "port": 2}]}
+    first, second = (compose_document(one, None, VERSIONS_OF_EDGE) for one in (declared, other))
+    assert digest(first, "edge") != digest(second, "edge")
+    assert "edge" not in first["x-portside"] and "directories" not in first["x-portside"]
+    (mounted,) = first["services"]["edge"]["configs"]
+    assert mounted["target"] == "/etc/cloudflared/config.yml"
+    assert first["configs"][mounted["source"]]["file"].endswith("/_cloudflared.yml")
+    assert tunnel_config(declared) != tunnel_config(other)

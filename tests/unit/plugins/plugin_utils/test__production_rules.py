@@ -26,6 +26,11 @@ def hidden(secret, **secrets):
     return stack({"environment": {}}, secrets, secret_environment={"api": {"URL": secret}})
 
 
+def edge(**tls):
+    given = {"kind": "nginx", "service": "api", "hosts": ["shop.example.com"], "tls": tls}
+    return stack({"image": "nginx"}, edge=given, routes=[{"url": "http://10.0.0.5"}], exposure={"api": "public"})
+
+
 def config(content):
     service = {"image": "redis:8", "command": ["redis-server", "/r.conf"], "configs": [{"source": "r.conf"}]}
     return {"services": {"api": service}, "configs": {"r.conf": content}}
@@ -98,6 +103,7 @@ BROKEN = {
         env(CONNECTION="Server=db;Password={0};".format(STRONG)),
         stack({"image": "redis", "command": ["redis-server", "--requirepass", STRONG]}),
     ],
+    "certificates": [edge(kind="self_signed"), edge(kind="acme", staging=True)],
 }
 # What production may well be like.
 SOUND = {
@@ -130,6 +136,8 @@ SOUND = {
     "redis-cli": stack({"image": "redis", "command": ["redis-cli", "-h", "cache", "ping"]}),
     "url in a template": hidden("url", url={"template": "postgresql://{key}:{key}@db/app"}),
     "a visible variable": stack(secret_environment={"api": {"API_TOKEN": {"secret": "key", "visible": True}}}),
+    "certificates that browsers trust": edge(kind="acme"),
+    "certificates of an authority of one's own": edge(kind="acme", directory_url="https://ca.example.com/directory"),
     "a key of another party": stack({"secrets": ["stripe_secret_key"]}, {"stripe_secret_key": {"generate": 20}}),
 }
 

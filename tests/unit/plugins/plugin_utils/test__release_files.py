@@ -5,13 +5,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 
 import pytest
 import yaml
+from ansible_collections.portside.stack.plugins.plugin_utils._edge_files import edge_files, edge_record, tunnel_config
+from ansible_collections.portside.stack.plugins.plugin_utils._nginx_config import config_digest_of, nginx_config
 from ansible_collections.portside.stack.plugins.plugin_utils._release_files import release_files
+from ansible_collections.portside.stack.plugins.plugin_utils._routes import parse_routes
 from ansible_collections.portside.stack.plugins.plugin_utils._stack_problems import stack_problems
 from ansible_collections.portside.stack.plugins.plugin_utils._used_secrets import secret_files_options
 from declarations import SECRETS, STACKS
+from edge_stacks import EVERY, TUNNEL, certificate, edge_stack
+from edge_stacks import VERSIONS as VERSIONS_OF_EDGE
 from hypothesis import HealthCheck, assume, given, settings
 
 STACK = {
@@ -143,3 +149,95 @@ def test_the_compose_file_is_the_definition_and_every_mount_is_written(declared)
         name, _slash, version = entry["file"].rpartition("secrets/")[2].partition("/")
         owners = ["3-{uid}-{gid}-{mode}".format(**owner) for owner in secrets[name]["files"]]
         assert version.replace("3", "3-0-0-0400", 1) in owners if version == "3" else version in owners
+
+
+# -- edges ---------------------------------------------------------------------------------------------------------
+
+
+def below_home(release):
+    """The files of the release's own directory, without the path to it."""
+    home = release["compose_file"].rpartition("/")[0]
+    return {path[len(home) + 1 :]: item for path, item in release["files"].items() if path in own_files(release)}
+
+
+@EVERY
+def test_the_files_of_an_edge_are_a_record_beside_the_compose_file(kind, tunnel):
+    declared = edge_stack(kind, tunnel)
+    release = release_files(declared, "/srv/shop", VERSIONS_OF_EDGE)
+    files = edge_files(declared)
+    assert {path: item for path, item in below_home(release).items() if path.startswith("edge/")} == {
+        path: {"content": content, "mode": "0644"} for path, content in files.items()
+    }
+    assert set(below_home(release)) == {"compose.yaml", "release.json", *files}
+    assert record(release)["edge"] == {"files": sorted(files)}
+    keys = {"one_key": 3, "two_key": 4} if kind == "files" else {}
+    assert record(release)["secrets"] == {**keys, **({"tunnel": 5} if tunnel else {}), "other": 6}
+    assert release["definition"]["x-portside"]["edge"] == edge_record(declared, VERSIONS_OF_EDGE)
+    assert release["acme"] == kind.startswith("acme")
+
+
+@EVERY
+def test_the_programs_of_the_edge_are_given_what_they_would_be_started_with(kind, tunnel):
+    declared = edge_stack(kind, tunnel)
+    release = release_files(declared, None, VERSIONS_OF_EDGE, {"nginx:1.28": PIN})
+    needed = {"none": [], "self_signed": ["self-signed.pem"], "files": ["0.pem", "1.pem"]}.get(kind, ["acme.pem"])
+    configs = {"nginx.conf": nginx_config(declared)}
+    if kind.startswith("acme"):
+        configs["challenge.conf"] = nginx_config(declared, challenge=True)
+    front = {"service": "edge", "kind": "nginx", "files": configs, "certificates": ["certificates/" + name for name in needed], "image": PIN}
+    expected = [front]
+    if tunnel:
+        image = release["definition"]["services"]["tunnel"]["image"]
+        configs = {"config.yml": tunnel_config(declared)}
+        expected.append({"service": "tunnel", "kind": "cloudflared", "files": configs, "certificates": [], "image": image})
+    assert release["edges"] == expected
+
+
+def test_a_tunnel_without_nginx_is_judged_as_well():
+    declared = {**edge_stack("none", True), "edge": {"kind": "cloudflared", "tunnel": TUNNEL, "credentials": "tunnel"}}
+    declared["routes"] = declared["routes"][:1]
+    release = release_files(declared, None, VERSIONS_OF_EDGE)
+    (found,) = release["edges"]
+    assert (found["service"], found["kind"], found["files"]) == ("edge", "cloudflared", {"config.yml": tunnel_config(declared)})
+    assert set(below_home(release)) == {"compose.yaml", "release.json"} and "edge" not in record(release)
+
+
+def test_the_facts_of_the_image_are_those_that_the_edge_is_made_for():
+    facts = {"edge": {"image": PIN, "user": "", "nginx": "1.22.1", "openssl": "3.0.2"}}
+    release = release_files(edge_stack("self_signed"), None, VERSIONS_OF_EDGE, {"nginx:1.28": PIN}, facts)
+    text = below_home(release)["edge/nginx.conf"]["content"]
+    assert text == nginx_config(edge_stack("self_signed"), facts["edge"]) == release["edges"][0]["files"]["nginx.conf"]
+    assert "listen 443 ssl http2;" in text
+    assert record(release)["image_facts"] == facts
+    assert release["definition"]["x-portside"]["edge"]["config"] == config_digest_of(text)
+
+
+def test_a_certificate_that_was_renewed_makes_another_release():
+    old, new = edge_stack("files"), edge_stack("files")
+    new["edge"]["tls"]["certificates"][0] = {"certificate": certificate("one.example.com")[1], "key": "one_key"}
+    old, new = (release_files(one, None, VERSIONS_OF_EDGE) for one in (old, new))
+    # For the same names: nothing but the file tells them apart.
+    assert old["definition"] == new["definition"]
+    assert old["id"] != new["id"]
+
+
+def test_the_version_of_a_key_makes_another_release():
+    assert release_files(edge_stack("files"), None, dict(VERSIONS_OF_EDGE, one_key=9))["id"] != release_files(edge_stack("files"), None, VERSIONS_OF_EDGE)["id"]
+
+
+def test_a_long_list_of_routes_is_read_a_few_times():
+    declared = edge_stack("self_signed")
+    declared["routes"] = [{"host": "one.example.com", "prefix": "/{0}".format(number), "service": "api", "port": 8000} for number in range(60)]
+    read = []
+
+    def seen(frame, event, _argument):
+        if event == "call" and frame.f_code is parse_routes.__code__:
+            read.append(frame)
+
+    before = sys.getprofile()
+    sys.setprofile(seen)
+    try:
+        release_files(declared, None, VERSIONS_OF_EDGE)
+    finally:
+        sys.setprofile(before)
+    assert 1 <= len(read) <= 30, "not once for each route"

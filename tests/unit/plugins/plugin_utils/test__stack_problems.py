@@ -270,8 +270,16 @@ BAD = {
         ["JWT_SECRET or SIGNING_KEY is missing"],
     ),
     "required one of a list": (stack(required_environment={"api": [["A", "B"]]}), ["A or B is missing"]),
-    "routes": (stack(routes=[{"prefix": "/", "service": "api", "port": 80}]), ["key 'routes'", "this version", "configs"]),
-    "edge": (stack(edge={"kind": "nginx"}), ["key 'edge'", "this version", "service"]),
+    "routes": (stack(routes=[{"service": "api", "port": 80}]), ["key 'routes'", "no edge", "edge: {kind: nginx}"]),
+    "misroutes": (
+        stack(
+            exposure={"edge": "public"},
+            edge={"kind": "nginx"},
+            routes=[{"prefix": "/", "service": "api", "port": 80}, {"prefix": "/a", "service": "api", "port": 81}],
+        ),
+        ["stack 'shop'", "routes[1]", "routes[0]", "GET /a", "above"],
+    ),
+    "edge": (stack(exposure={"edge": "public"}, edge={"kind": "nginx"}), ["key 'edge'", "routes"]),
     "step of nobody": (
         stack(steps=[{"name": "migrate", "service": "apo", "command": "x", "before": "activate"}]),
         ["key 'steps[0]'", "'apo'", "did you mean 'api'?"],

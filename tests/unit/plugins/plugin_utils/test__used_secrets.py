@@ -9,6 +9,7 @@ from ansible_collections.portside.stack.plugins.plugin_utils._used_secrets impor
     used_secrets,
 )
 from declarations import STACKS
+from edge_stacks import EVERY, edge_stack
 from hypothesis import given
 
 ROOT = {"uid": 0, "gid": 0, "mode": "0400"}
@@ -65,6 +66,29 @@ def test_variables_have_the_files_of_their_containers_user_and_visible_ones_a_li
 def test_what_only_the_host_knows_is_idle_while_nothing_uses_it():
     assert idle_secrets(STACK) == ["other"]
     assert idle_secrets(dict(STACK, profiles=["later"])) == []
+
+
+@EVERY
+def test_the_keys_of_certificates_are_used_and_are_roots(kind, tunnel):
+    declared = edge_stack(kind, tunnel)
+    assert used_secrets(declared) == set(declared["secrets"])
+    # cloudflared's user has no shell, and a number of its own.
+    readers = {"other": [ROOT], "tunnel": [{"uid": 65532, "gid": 65532, "mode": "0400"}], "one_key": [ROOT], "two_key": [ROOT]}
+    assert secret_files_options(declared) == {name: {"files": readers[name]} for name in declared["secrets"]}
+
+
+def test_a_key_is_roots_whoever_reads_it_beside():
+    declared = edge_stack("files")
+    declared["services"]["api"]["secrets"] = [{"source": "one_key", "uid": 70}, "other"]
+    assert secret_files_options(declared)["one_key"]["files"] == [ROOT, {**ROOT, "uid": 70}]
+
+
+def test_a_key_of_no_certificate_is_idle():
+    declared = edge_stack("files")
+    declared["secrets"]["three_key"] = {"generate": 32}
+    assert idle_secrets(declared) == ["three_key"]
+    declared["secrets"]["one_key"] = {"generate": 32}
+    assert idle_secrets(declared) == ["three_key"]
 
 
 @given(STACKS)

@@ -1,0 +1,59 @@
+# Copyright: the portside.stack contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Words and blocks as nginx reads them: the one place where anything is quoted.
+
+This plugin util is PRIVATE to the portside.stack collection. It can have breaking changes at any time.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
+
+_BARE = re.compile(r"[A-Za-z0-9_./:*~=@%,+-]+")
+_CONTROL = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+# One word has to fit into nginx's buffer of 4096 bytes: https://github.com/nginx/nginx/blob/master/src/core/ngx_conf_file.c
+_LONGEST = 4000
+
+
+def plain(text: str) -> str:
+    """The text as one word where nginx takes a dollar sign for itself: names of servers, paths, regexes."""
+    return text if _BARE.fullmatch(text) else _quoted(_escaped(text), text)
+
+
+def value(text: str, variables: t.Optional[t.Dict[str, str]] = None) -> str:
+    """The text as one word where nginx looks for variables; what `variables` names in the text is replaced by such."""
+    if "$" in text:
+        raise StackError("{0!r} has a $, behind which nginx would look for a variable; write it without".format(text))
+    found = _escaped(text)
+    for name, variable in (variables or {}).items():
+        found = found.replace(name, "${{{0}}}".format(variable))
+    return found if _BARE.fullmatch(found) else _quoted(found, text)
+
+
+def comment(text: str) -> str:
+    """The text as one line of a comment."""
+    return "# " + re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+", " ", text).strip()
+
+
+def block(head: str, lines: t.Iterable[str]) -> t.List[str]:
+    """A directive that holds others."""
+    return [head + " {", *("    " + line if line else "" for line in lines), "}"]
+
+
+def _escaped(text: str) -> str:
+    # nginx keeps a backslash but in front of these, and control characters become such.
+    text = re.sub(r"\\(?=[\\\"'trn\t\r\n]|\Z)", r"\\\\", text).replace('"', '\\"')
+    return "".join(_CONTROL.get(char, char) for char in text)
+
+
+def _quoted(escaped: str, text: str) -> str:
+    if "\0" in text or re.search("[\ud800-\udfff]", text):
+        raise StackError("{0!r} has a character that no file of nginx can hold; take it out".format(text))
+    if len(escaped.encode("utf-8")) > _LONGEST:
+        shown = text[:40] + "..."
+        raise StackError("{0!r} is longer than the {1} bytes that nginx takes as one word; shorten it, or let a service answer it".format(shown, _LONGEST))
+    return '"{0}"'.format(escaped)
