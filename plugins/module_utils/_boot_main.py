@@ -1,7 +1,7 @@
 # Copyright: the portside.stack contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The program that the boot unit starts on the host: there is no Ansible there, and no module that is handed things.
+"""The program that the units of a stack start on the host: there is no Ansible there, and no module that is handed things.
 
 This module util is PRIVATE to the portside.stack collection. It can have breaking changes at any time.
 """
@@ -15,6 +15,8 @@ import time
 import typing as t
 
 from ansible_collections.portside.stack.plugins.module_utils._compose_cli import environment
+from ansible_collections.portside.stack.plugins.module_utils._edge_renewed import serve_renewed
+from ansible_collections.portside.stack.plugins.module_utils._edge_server import HostNetwork
 from ansible_collections.portside.stack.plugins.module_utils._engine import SOCKET, EngineClient
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 from ansible_collections.portside.stack.plugins.module_utils._lease import StackLock
@@ -44,14 +46,20 @@ def _tell(line: str) -> None:
 
 
 def main(argv: t.Sequence[str]) -> int:
-    """``reconcile DIRECTORY``: the exit code is 0 when the stack in the directory is up."""
-    if len(argv) != 2 or argv[0] != "reconcile":
-        sys.stderr.write("usage: portside.pyz reconcile DIRECTORY\n")
+    """``reconcile DIRECTORY`` brings up the stack in the directory, ``renewed DIRECTORY`` has its edge serve a new certificate.
+
+    The exit code is 0 when that is so.
+    """
+    if len(argv) != 2 or argv[0] not in ("reconcile", "renewed"):
+        sys.stderr.write("usage: portside.pyz reconcile|renewed DIRECTORY\n")
         return 2
     store = ReleaseStore(argv[1])
     try:
         lock = StackLock(store.stack, time.time)
-        reconcile(store, lock, EngineClient(), _run, time, listeners, _tell)
+        if argv[0] == "reconcile":
+            reconcile(store, lock, EngineClient(), _run, time, listeners, _tell)
+        else:
+            serve_renewed(store, lock, EngineClient(), _run, time, HostNetwork(), _tell)
     except (StackError, OSError) as error:
         sys.stderr.write("{0}\n".format(error))
         return 1

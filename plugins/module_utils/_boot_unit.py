@@ -43,6 +43,18 @@ SyslogIdentifier=portside
 [Install]
 WantedBy=docker.service
 """
+# Started by certbot's hook, not at boot: certbot must not wait for a run that may wait for certbot.
+_RENEWED = """\
+[Unit]
+Description=Have the edge of the stack in %f serve its renewed certificate
+After=docker.service
+ConditionPathExists=%f/current
+
+[Service]
+Type=oneshot
+ExecStart={python} -I {program} renewed %f
+SyslogIdentifier=portside
+"""
 
 
 def sources() -> t.Dict[str, str]:
@@ -85,8 +97,9 @@ class BootUnit:
         if not self._fs.lstat(self._root + _BOOTED):
             return False
         renewed = self._put(PROGRAM, program())
-        unit = _UNIT.format(python=sys.executable, program=PROGRAM).encode("utf-8")
-        if self._put(UNITS + "/portside@.service", unit):
+        units = (("portside@.service", _UNIT), ("portside-renewed@.service", _RENEWED))
+        texts = {name: text.format(python=sys.executable, program=PROGRAM).encode("utf-8") for name, text in units}
+        if [name for name, text in texts.items() if self._put("{0}/{1}".format(UNITS, name), text)]:
             renewed = True
             self._systemctl("daemon-reload")
         if self.enabled(directory):

@@ -13,6 +13,12 @@ import typing as t
 from ansible_collections.portside.stack.plugins.module_utils._compose_cli import Run, environment
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 
+_REMEDIES = {
+    "certbot": "install Debian's package certbot",
+    "openssl": "install Debian's package openssl",
+}
+_DOCKER = "install Docker with its Compose plugin, for example with the role portside.stack.docker"
+
 
 def detached(module: t.Any, variables: t.MutableMapping[str, str], socket: str) -> Run:
     """What runs commands for a module: each in a session of its own, so that an interrupt lets it come to its end.
@@ -27,8 +33,7 @@ def detached(module: t.Any, variables: t.MutableMapping[str, str], socket: str) 
         program = module.get_bin_path(argv[0])
         if not program:
             raise StackError(
-                "there is no program {0} on the host. Remedy: install Docker with its Compose plugin, "
-                "for example with the role portside.stack.docker.".format(argv[0])
+                "there is no program {0} on the host. Remedy: {1}.".format(argv[0], _REMEDIES.get(argv[0], _DOCKER))
             )
         command = ["setsid", "--wait", program, *argv[1:]]
         try:

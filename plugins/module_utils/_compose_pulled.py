@@ -18,6 +18,7 @@ from ansible_collections.portside.stack.plugins.module_utils._compose_model impo
 from ansible_collections.portside.stack.plugins.module_utils._compose_ports import held_ports
 from ansible_collections.portside.stack.plugins.module_utils._compose_situation import Situation
 from ansible_collections.portside.stack.plugins.module_utils._compose_stack import StackOnHost
+from ansible_collections.portside.stack.plugins.module_utils._edge_facts import edge_facts
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 from ansible_collections.portside.stack.plugins.module_utils._image_facts import image_facts
 from ansible_collections.portside.stack.plugins.module_utils._owned_places import absent_sources
@@ -84,6 +85,9 @@ def pulled(
             stack.stack, stack.definition, resolution.images, known, engine, stack.check_mode
         )
         problems += unfit
+        of_edge, unfit = edge_facts(stack.stack, stack.definition, resolution.images, known, engine, stack.check_mode)
+        problems += unfit
+        facts.update((name, {**facts.get(name, {}), **found_there}) for name, found_there in of_edge.items())
     if problems:
         raise StackError("\n".join(problems))
     left = orphaned(stack.stack, stack.definition, found.volumes)

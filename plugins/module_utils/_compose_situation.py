@@ -20,12 +20,20 @@ from ansible_collections.portside.stack.plugins.module_utils._compose_model impo
     Service,
     services_of,
 )
-from ansible_collections.portside.stack.plugins.module_utils._compose_plan import Plan, make_plan, summary, voided
+from ansible_collections.portside.stack.plugins.module_utils._compose_plan import (
+    Ledger,
+    Plan,
+    is_done,
+    make_plan,
+    summary,
+    voided,
+)
 from ansible_collections.portside.stack.plugins.module_utils._compose_resources import (
     Missing,
     absent_externals,
     missing_resources,
 )
+from ansible_collections.portside.stack.plugins.module_utils._compose_wait import state_of, worst
 from ansible_collections.portside.stack.plugins.module_utils._engine import EngineClient, EngineUnavailable
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 from ansible_collections.portside.stack.plugins.module_utils._owned_places import Place, wrong_places
@@ -140,3 +148,20 @@ class Situation:
         if known == self.services[name].digest:
             return "is not of the current release"
         return reasons(old, self.definition["services"][name]) if known == digest else ""
+
+
+def states(
+    services: t.Mapping[str, Service], containers: t.Sequence[Container], ledger: Ledger
+) -> t.Dict[str, t.Dict[str, t.Any]]:
+    """The services as they are, by name."""
+    found = {}
+    for name, service in services.items():
+        own = [container for container in containers if container.service == name]
+        container = worst(service, own)
+        completed = service.oneshot and is_done(service, ledger.get(name))
+        found[name] = {
+            "state": "completed" if completed else state_of(container),
+            "health": container.health if container else None,
+            "containers": sorted(one.id for one in own),
+        }
+    return found

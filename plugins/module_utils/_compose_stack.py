@@ -14,7 +14,7 @@ import typing as t
 from ansible_collections.portside.stack.plugins.module_utils._compose_cli import Clock, Host, Run, read_containers
 from ansible_collections.portside.stack.plugins.module_utils._compose_ledger import OneShotLedger
 from ansible_collections.portside.stack.plugins.module_utils._compose_model import Container, Service, services_of
-from ansible_collections.portside.stack.plugins.module_utils._compose_plan import Action, is_done
+from ansible_collections.portside.stack.plugins.module_utils._compose_plan import Action
 from ansible_collections.portside.stack.plugins.module_utils._compose_ports import held_ports
 from ansible_collections.portside.stack.plugins.module_utils._compose_remove import remove_stack
 from ansible_collections.portside.stack.plugins.module_utils._compose_report import (
@@ -27,14 +27,14 @@ from ansible_collections.portside.stack.plugins.module_utils._compose_report imp
     redacted,
 )
 from ansible_collections.portside.stack.plugins.module_utils._compose_resources import create_resource
-from ansible_collections.portside.stack.plugins.module_utils._compose_situation import Situation, Work
+from ansible_collections.portside.stack.plugins.module_utils._compose_situation import Situation, Work, states
 from ansible_collections.portside.stack.plugins.module_utils._compose_wait import (
     Convergence,
     Event,
     converge,
-    state_of,
-    worst,
 )
+from ansible_collections.portside.stack.plugins.module_utils._edge_activate import Edge, EdgeWork
+from ansible_collections.portside.stack.plugins.module_utils._edge_server import HostNetwork
 from ansible_collections.portside.stack.plugins.module_utils._engine import EngineClient, EngineUnavailable
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 from ansible_collections.portside.stack.plugins.module_utils._lease import utc
@@ -66,6 +66,7 @@ class StackOnHost:
         clock: Clock,
         listeners: t.Callable[[], t.List[Listener]],
         tell: t.Callable[[str], None],
+        network: t.Optional[HostNetwork] = None,
     ) -> None:
         self.definition: t.Dict[str, t.Any] = params["definition"]
         self.services = services_of(self.definition)
@@ -75,10 +76,12 @@ class StackOnHost:
         self.began, self.reachable = False, True
         self._file, self._timeout, self._clock = params["file"], params["wait_timeout"], clock
         self._ledger = OneShotLedger(self.project_directory)
+        network = network or HostNetwork()
+        self._edge = Edge(self.definition, self._file or "", self.project_directory, engine, run, clock, network, tell)
         self._redact = redactor(os.path.join(self.project_directory, "secrets"))
         self._containers: t.List[Container] = []
         self._changed = False
-        self._diff: t.Optional[t.Dict[str, str]] = None
+        self._diff: t.Any = None
         self._actions: t.List[t.Dict[str, str]] = []
         self._acted: t.Dict[str, Action] = {}
         self._timeline: t.List[t.Dict[str, t.Any]] = []
@@ -107,9 +110,10 @@ class StackOnHost:
         if self.check_mode:
             found = self.look()
             _refuse(found.problems)
-            self._note(found.everything())
+            work = found.everything()
+            self._note(work, self._edge_work(work, True))
         else:
-            self._until_up(Situation.everything)
+            self._until_up(Situation.everything, True)
         return self.result()
 
     def start_missing(self, names: t.Iterable[str], themselves: bool = False) -> None:
@@ -118,9 +122,12 @@ class StackOnHost:
         Raises as an activation does; nothing is brought back then.
         """
         wanted = frozenset(names)
-        self._until_up(lambda found: found.needs_of(wanted, themselves))
+        self._until_up(lambda found: found.needs_of(wanted, themselves), False)
 
-    def _until_up(self, plan: t.Callable[[Situation], Work]) -> None:
+    def _edge_work(self, work: Work, whole: bool) -> t.Optional[EdgeWork]:
+        return self._edge.look(self._containers, work.services, work.plan.actions, self.check_mode, whole)
+
+    def _until_up(self, plan: t.Callable[[Situation], Work], whole: bool) -> None:
         self._started = self._clock.monotonic()
 
         def once() -> None:
@@ -130,8 +137,9 @@ class StackOnHost:
                 self._waiting = False
             _refuse([*found.problems, *found.absent_externals.values()])
             work = plan(found)
-            self._note(work)
-            self._attempt(work)
+            edge = self._edge_work(work, whole)
+            self._note(work, edge)
+            self._attempt(work, edge)
 
         self._patiently(once)
 
@@ -149,19 +157,23 @@ class StackOnHost:
                 self._waiting = True
                 self._clock.sleep(_ENGINE_INTERVAL)
 
-    def _note(self, work: Work) -> None:
+    def _note(self, work: Work, edge: t.Optional[EdgeWork]) -> None:
         """Keep what the first look planned for the result, and what a later one added."""
-        self._changed = self._changed or work.changes
-        self._diff = self._diff or work.diff(self._containers)
-        self._actions += [action for action in work.plan.report() if action not in self._actions]
+        diff, actions = work.diff(self._containers), work.plan.report()
+        if edge is not None:
+            diff, actions = edge.diff(diff), actions + edge.report()
+        self._changed = self._changed or work.changes or bool(edge and edge.changes)
+        self._diff = self._diff or diff
+        self._actions += [action for action in actions if action not in self._actions]
 
-    def _attempt(self, work: Work) -> None:
+    def _attempt(self, work: Work, edge: t.Optional[EdgeWork]) -> None:
         if work.plan.actions and not os.path.exists(self._file):
             raise StackError(
                 "stack {0}: file {1} does not exist. Remedy: write the rendered document there first.".format(
                     self.stack, self._file
                 )
             )
+        self._edge.prepare(edge, self._containers)
         lifeline = self.engine.lifeline()
         self.began = True
         try:
@@ -175,7 +187,8 @@ class StackOnHost:
             for place in work.places:
                 set_right(self.stack, self.engine, place)
                 self.tell("set {0} {1}: {2}".format(place.kind, place.name, place.wanted))
-            self._converge(work)
+            self._edge.begin(edge)
+            self._converge(work, edge)
         except (EngineUnavailable, Interrupted):
             raise
         except StackError as error:
@@ -186,7 +199,7 @@ class StackOnHost:
         finally:
             lifeline.close()
 
-    def _converge(self, work: Work) -> None:
+    def _converge(self, work: Work, edge: t.Optional[EdgeWork]) -> None:
         plan = work.plan
         host = Host(
             self.stack,
@@ -205,6 +218,7 @@ class StackOnHost:
             self._remove(host, plan.orphans_first, "is not declared any more")
             self._remove(host, plan.in_the_way, "another service is to have its port")
             converge(machine, host, _INTERVAL)
+            machine.failure = machine.failure or self._edge.finish(edge, host.containers)
             if not machine.failure:
                 self._remove(host, plan.orphans_last, "is not declared any more")
         finally:
@@ -271,24 +285,10 @@ class StackOnHost:
             "changed": self._changed,
             "actions": self._actions,
             "timeline": self._timeline,
-            "services": self._states(),
+            "services": states(self.services, self._containers, self._ledger.read()),
             "pulled": [],
             "diff": self._diff,
         }
-
-    def _states(self) -> t.Dict[str, t.Any]:
-        states = {}
-        ledger = self._ledger.read()
-        for name, service in self.services.items():
-            own = [container for container in self._containers if container.service == name]
-            container = worst(service, own)
-            completed = service.oneshot and is_done(service, ledger.get(name))
-            states[name] = {
-                "state": "completed" if completed else state_of(container),
-                "health": container.health if container else None,
-                "containers": sorted(one.id for one in own),
-            }
-        return states
 
 
 def _refuse(problems: t.List[str]) -> None:

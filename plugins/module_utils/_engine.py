@@ -166,6 +166,10 @@ class EngineClient:
                 return None
             raise
 
+    def put_archive(self, container: str, path: str, archive: bytes) -> None:
+        """Unpack an archive of tar in a directory of a container, which need not run."""
+        self._call("PUT", "/containers/{0}/archive".format(container), {"path": path}, archive)
+
     def remove_container(self, container: str) -> None:
         """Stop a container with its own signal and grace period, then remove it. Its volumes stay."""
         try:
@@ -200,8 +204,9 @@ class EngineClient:
 
     def _send(self, method: str, target: str, body: t.Any = None, timeout: t.Optional[float] = None) -> bytes:
         connection = _UnixConnection(self._path, timeout or self._timeout)
-        data = None if body is None else json.dumps(body)
-        headers = {} if body is None else {"Content-Type": "application/json"}
+        archive = isinstance(body, bytes)
+        data = body if body is None or archive else json.dumps(body)
+        headers = {} if body is None else {"Content-Type": "application/x-tar" if archive else "application/json"}
         try:
             connection.request(method, target, data, headers)
             response = connection.getresponse()

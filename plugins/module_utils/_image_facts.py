@@ -15,7 +15,8 @@ import tarfile
 import typing as t
 
 from ansible_collections.portside.stack.plugins.module_utils._compose_model import LABEL_STACK
-from ansible_collections.portside.stack.plugins.module_utils._engine import EngineClient, EngineError
+from ansible_collections.portside.stack.plugins.module_utils._engine import EngineClient
+from ansible_collections.portside.stack.plugins.module_utils._throw_away import remove
 
 Facts = t.Dict[str, t.Dict[str, t.Any]]
 
@@ -57,7 +58,8 @@ def image_facts(
         service = definition["services"][name]
         pin, user = images.get(service["image"], ""), str(service.get("user") or "")
         old = known.get(name) or {}
-        if pin and (old.get("image"), old.get("user")) == (pin, user):
+        # Of an edge other facts may be known, of the same image.
+        if pin and "command" in old and (old.get("image"), old.get("user")) == (pin, user):
             facts[name] = dict(old)
             continue
         subject = "stack {0}: service {1}: image {2}".format(stack, name, service["image"])
@@ -135,7 +137,7 @@ def look_inside(engine: EngineClient, stack: str, image: str, platform: str) -> 
     """Read the files of an image through a container that is never started, and is removed again."""
     name = "{0}-image-facts".format(stack)
     # The lock of the stack is held, so it is of a run that was cut off.
-    _remove(engine, name)
+    remove(engine, name)
     query = {"name": name, "platform": platform} if platform else {"name": name}
     body = {"Image": image, "Entrypoint": [_SHELL], "NetworkDisabled": True, "Labels": {LABEL_STACK: stack}}
     engine.post("/containers/create", body, **query)
@@ -145,16 +147,7 @@ def look_inside(engine: EngineClient, stack: str, image: str, platform: str) -> 
         passwd, group = (text[1].decode("utf-8", "replace") if text else "" for text in texts)
         return Inside(passwd, group, bool(shell and shell[0] & 0o111))
     finally:
-        _remove(engine, name)
-
-
-def _remove(engine: EngineClient, container: str) -> None:
-    try:
-        # With the volumes that the image asks for, which are this container's own.
-        engine.delete("/containers/{0}".format(container), force=1, v=1)
-    except EngineError as error:
-        if error.status != 404:
-            raise
+        remove(engine, name)
 
 
 def _file(engine: EngineClient, container: str, path: str) -> t.Optional[t.Tuple[int, bytes]]:

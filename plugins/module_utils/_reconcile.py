@@ -41,12 +41,33 @@ def reconcile(
     A run that has the lock is left to finish, or its lease to end: what is current then is what counts.
     Raises StackError.
     """
+    when_free(
+        store,
+        lock,
+        engine,
+        clock,
+        "reconcile",
+        tell,
+        lambda: _bring_up(store, engine, run, clock, listeners, tell),
+    )
+
+
+def when_free(
+    store: ReleaseStore,
+    lock: StackLock,
+    engine: EngineClient,
+    clock: Clock,
+    stage: str,
+    tell: t.Callable[[str], None],
+    work: t.Callable[[], None],
+) -> None:
+    """Do the work once the engine answers and nobody else is at work on the stack, however long that takes."""
     _wait_for_engine(store, engine, clock)
     told = ""
     while True:
         try:
-            with lock.work("", "reconcile", _TIMEOUT):
-                return _bring_up(store, engine, run, clock, listeners, tell)
+            with lock.work("", stage, _TIMEOUT):
+                return work()
         except LockHeld as error:
             holder = error.lease.token if error.lease else "none"
             if holder != told:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import typing as t
 
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
@@ -84,7 +85,7 @@ def _on_host(store: ReleaseStore, release: str) -> t.Dict[str, str]:
         return {}
     record = store.read(release)
     texts = {RECORD: summary(record)}
-    for path in [store.compose_file(release), *record.get("files", [])]:
+    for path in [store.compose_file(release), *store.edge_files(release, record), *record.get("files", [])]:
         try:
             with open(path, encoding="utf-8", errors="replace") as handle:
                 texts[_name(store, path)] = handle.read()
@@ -94,8 +95,11 @@ def _on_host(store: ReleaseStore, release: str) -> t.Dict[str, str]:
 
 
 def _name(store: ReleaseStore, path: str) -> str:
-    """Without the digest of what it holds: ``compose.yaml``, ``files/nginx.conf``."""
+    """Without the digest of what it holds: ``compose.yaml``, ``edge/nginx.conf``, ``files/app.conf``."""
     mounted = path.startswith(store.directory + "/files/")
+    own = re.match(re.escape(store.directory) + r"/releases/[^/]+/(.+)\Z", path)
+    if own:
+        return own.group(1)
     return ("files/" if mounted else "") + os.path.basename(path)
 
 

@@ -18,6 +18,8 @@ from ansible_collections.portside.stack.plugins.module_utils._errors import Stac
 RELEASE_ID = re.compile(r"[0-9a-f]{16}\Z")
 RECORD = "release.json"
 COMPOSE_FILE = "compose.yaml"
+# What of an edge is kept with its release; what it mounts is elsewhere.
+EDGE = "edge"
 
 
 class ReleaseStore:
@@ -81,11 +83,16 @@ class ReleaseStore:
             ) from error
 
     def missing(self, release: str) -> t.List[str]:
-        """What a release lacks: its Compose file, or files that its services mount; its record if it never was."""
+        """What a release lacks: its Compose file, its edge's, or files that its services mount; its record if it never was."""
         if release not in self.ids():
             return [self._record(release)]
-        paths = [self.compose_file(release), *self.read(release).get("files", [])]
+        record = self.read(release)
+        paths = [self.compose_file(release), *self.edge_files(release, record), *record.get("files", [])]
         return [path for path in paths if not os.path.exists(path)]
+
+    def edge_files(self, release: str, record: t.Mapping[str, t.Any]) -> t.List[str]:
+        """What a release has for its edge; ``record`` is its record."""
+        return [os.path.join(self.path(release), name) for name in (record.get(EDGE) or {}).get("files", ())]
 
     def verified(self, release: str) -> t.Optional[t.Dict[str, t.Any]]:
         """When the release was verified, and the schemas it was verified with; none if it never was."""

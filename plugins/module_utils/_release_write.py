@@ -16,7 +16,12 @@ from ansible_collections.portside.stack.plugins.module_utils._files import parse
 from ansible_collections.portside.stack.plugins.module_utils._files_apply import apply
 from ansible_collections.portside.stack.plugins.module_utils._files_plan import Plan, Planner
 from ansible_collections.portside.stack.plugins.module_utils._filesystem import Accounts, FileSystem
-from ansible_collections.portside.stack.plugins.module_utils._release_store import COMPOSE_FILE, RECORD, ReleaseStore
+from ansible_collections.portside.stack.plugins.module_utils._release_store import (
+    COMPOSE_FILE,
+    EDGE,
+    RECORD,
+    ReleaseStore,
+)
 
 Files = t.Mapping[str, t.Mapping[str, str]]
 # Gives a new file or directory its security context: path, the path it will have, whether something is replaced.
@@ -29,9 +34,10 @@ def plan_release(fs: FileSystem, store: ReleaseStore, release: str, files: Files
     """What differs on the host from the release as given: its own files, and those that its services mount."""
     home = store.path(release)
     own = {os.path.join(home, name): name for name in _MODES}
+    of_edge = [path for path in sorted(files) if path.startswith(os.path.join(home, EDGE) + "/")]
     problems = ["{0} is not given".format(path) for path in sorted(own) if path not in files]
     for path, entry in sorted(files.items()):
-        if path not in own and not path.startswith(store.directory + "/files/"):
+        if path not in own and path not in of_edge and not path.startswith(store.directory + "/files/"):
             problems.append("{0} is neither of the release nor below {1}/files".format(path, store.directory))
         if not isinstance(entry, dict) or set(entry) - {"content", "mode"}:
             problems.append("{0} must be a mapping of content and mode".format(path))
@@ -48,9 +54,18 @@ def plan_release(fs: FileSystem, store: ReleaseStore, release: str, files: Files
     directories = {
         os.path.dirname(home): {"mode": "0755"},
         home: {"mode": "0755"},
+        **{folder: {"mode": "0755"} for path in of_edge for folder in _folders(path, home)},
         store.state_path(release): {"mode": "0700"},
     }
     return Planner(fs, Accounts(), check_mode).plan(parse(declared, directories=directories))
+
+
+def _folders(path: str, home: str) -> t.Iterator[str]:
+    """The directories of a release that a file in it needs."""
+    folder = os.path.dirname(path)
+    while folder != home:
+        yield folder
+        folder = os.path.dirname(folder)
 
 
 def write_release(fs: FileSystem, store: ReleaseStore, release: str, plan: Plan, label: Label) -> t.List[str]:

@@ -19,6 +19,7 @@ from ansible_collections.portside.stack.plugins.module_utils._compose_model impo
     Service,
     services_of,
 )
+from ansible_collections.portside.stack.plugins.module_utils._edge_acme import Certbot
 from ansible_collections.portside.stack.plugins.module_utils._engine import (
     EngineClient,
     EngineError,
@@ -33,7 +34,7 @@ from ansible_collections.portside.stack.plugins.module_utils._removal_volumes im
 from ansible_collections.portside.stack.plugins.module_utils._step_ledger import StepLedger
 
 # What is written into a stack's directory. Whatever else is there somebody else has put there, and a container may mount it.
-OWN = re.compile(r"(?:(?:current|(?:left_images|oneshots)\.json)(?:\.new)?|dumps|files|releases|secrets|\.portside-.*)")
+OWN = re.compile(r"(?:(?:current|(?:left_images|oneshots)\.json)(?:\.new)?|dumps|edge|files|releases|secrets|\.portside-.*)")
 HISTORY = "history.jsonl"
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
@@ -42,7 +43,9 @@ class Removal(t.NamedTuple):
     """What goes: containers and networks by name, releases, content files, volumes with their size in bytes.
 
     ``verified`` are the releases that are good until now, ``dumps`` those whose dumps stay; ``keep`` are the volumes that
-    stay. With ``whole`` nothing of the stack's directory stays. ``boot`` says whether the host starts it.
+    stay. With ``whole`` nothing of the stack's directory stays. ``boot`` says whether the host starts it. ``edge`` is the
+    directory that its edge mounts, or none; ``certificates`` are those that certbot renews for it, ``hook`` says whether
+    anything follows that.
     """
 
     stack: str
@@ -61,11 +64,14 @@ class Removal(t.NamedTuple):
     keep: t.List[str]
     whole: bool
     boot: bool
+    edge: str = ""
+    certificates: t.Sequence[str] = ()
+    hook: bool = False
 
     @property
     def changes(self) -> bool:
         gone = (self.containers, self.networks, self.current, self.verified, self.releases, self.files, self.delete)
-        return any(gone) or self.whole or self.boot
+        return any(gone) or self.whole or self.boot or bool(self.edge or self.certificates or self.hook)
 
     @property
     def deleted_with_keys(self) -> t.List[t.Dict[str, t.Any]]:
@@ -80,6 +86,8 @@ class Removal(t.NamedTuple):
         found += ["volume {0} ({1}), with all that is in it".format(*one) for one in sizes]
         found += ["release {0}".format(name) for name in self.releases]
         found += ["link {0}/current".format(self.directory)] if self.current else []
+        found += ["certificate {0} of certbot, whose account stays".format(name) for name in self.certificates]
+        found += ["{0}, with its keys".format(self.edge)] if self.edge else []
         found += ["{0}, with its secrets, its dumps and its history".format(self.directory)] if self.whole else []
         return found
 
@@ -113,6 +121,7 @@ def plan_removal(
     delete_secrets: bool,
     boot: bool,
     check_mode: bool,
+    certbot: Certbot,
 ) -> Removal:
     """Read all that there is of a stack, and judge it. Raises StackError with all that is in the way.
 
@@ -167,6 +176,9 @@ def plan_removal(
         keep=keep,
         whole=whole,
         boot=boot,
+        edge=_edge(fs, store),
+        certificates=certbot.kept(_certificates(records.values())),
+        hook=certbot.has_hook(),
     )
 
 
@@ -229,6 +241,17 @@ def _release_directories(fs: FileSystem, store: ReleaseStore) -> t.List[str]:
     """Complete or not."""
     home = os.path.join(store.directory, "releases")
     return [name for name in fs.listdir(home) if RELEASE_ID.match(name)] if fs.lstat(home) else []
+
+
+def _edge(fs: FileSystem, store: ReleaseStore) -> str:
+    path = os.path.join(store.directory, "edge")
+    return path if fs.lstat(path) else ""
+
+
+def _certificates(records: t.Iterable[t.Mapping[str, t.Any]]) -> t.List[str]:
+    """The names under which any of the releases asked for a certificate."""
+    edges = ((record["definition"].get("x-portside") or {}).get("edge") or {} for record in records)
+    return sorted({name for name in ((edge.get("tls") or {}).get("certificate") for edge in edges) if name})
 
 
 def _has_dump(store: ReleaseStore, release: str) -> bool:

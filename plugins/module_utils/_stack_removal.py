@@ -17,6 +17,7 @@ import typing as t
 from ansible_collections.portside.stack.plugins.module_utils._boot_unit import BootUnit
 from ansible_collections.portside.stack.plugins.module_utils._compose_ledger import OneShotLedger
 from ansible_collections.portside.stack.plugins.module_utils._compose_remove import remove_stack
+from ansible_collections.portside.stack.plugins.module_utils._edge_acme import Certbot
 from ansible_collections.portside.stack.plugins.module_utils._engine import EngineClient
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 from ansible_collections.portside.stack.plugins.module_utils._filesystem import FileSystem, write_json
@@ -39,11 +40,12 @@ class StackRemoval:
         fs: FileSystem,
         engine: EngineClient,
         boot: BootUnit,
+        certbot: Certbot,
         tell: t.Callable[[str], None],
         warn: t.Callable[[str], None],
     ) -> None:
         self._store, self._plan, self._fs, self._engine = store, plan, fs, engine
-        self._boot, self._tell, self._warn = boot, tell, warn
+        self._boot, self._certbot, self._tell, self._warn = boot, certbot, tell, warn
 
     def carry_out(self, why: str, lease: t.Optional[Lease], now: t.Callable[[], float]) -> t.Optional[Event]:
         """Remove what is planned; answers the event, or none where there was nothing to do."""
@@ -53,6 +55,7 @@ class StackRemoval:
         remove_stack(store.stack, plan.services, self._engine, False, self._tell)
         OneShotLedger(store.directory).clear()
         self._boot.disable(store.directory)
+        self._remove_edge()
         for release in plan.verified:
             fs.unlink(store.state_path(release, "verified.json"))
         if plan.current:
@@ -76,6 +79,16 @@ class StackRemoval:
             self._keep_dumps(record["time"])
             self._clear_directory()
         return record
+
+    def _remove_edge(self) -> None:
+        """Its keys were made or copied here, so that they are of no use without it: a deploy has them again."""
+        plan = self._plan
+        self._certbot.forget(plan.certificates)
+        for name in plan.certificates:
+            self._tell("removed certificate {0}".format(name))
+        if plan.edge:
+            shred_tree(self._fs, plan.edge)
+            self._tell("removed {0}, with its keys".format(plan.edge))
 
     def _delete_volume(self, name: str) -> None:
         try:

@@ -20,6 +20,7 @@ description:
     labels C(portside.stack) and C(portside.service), the services that mounted them when they were made.
   - Sets the owner and mode of volumes that have C(uid), C(gid) or C(mode), of their root directory alone, and of the
     stack's directories on the host, which it makes where they are missing.
+  - An nginx that is the stack's edge is reloaded after all services are up. It has to come to serve its files, or the old ones are back.
   - An activation may bring the previous release back when it fails (O(restore)), whether or not anybody still watches.
 extends_documentation_fragment:
   - portside.stack.attributes
@@ -147,7 +148,7 @@ actions:
     action:
       description: What was done.
       type: str
-      choices: [create, recreate, start, remove, run]
+      choices: [create, recreate, start, remove, run, reload]
     reason:
       description: Why.
       type: str
@@ -174,7 +175,7 @@ images:
   type: dict
   sample: {"nginx:1.26": "nginx:1.26@sha256:0123…"}
 image_facts:
-  description: What the image of each service with C(secret_environment) runs, and as whom. In check mode names are root.
+  description: What the image of each service with C(secret_environment) runs, and as whom; of an edge the versions of its nginx.
   returned: with O(state=pulled)
   type: dict
 orphaned_volumes:

@@ -14,6 +14,8 @@ author:
 description:
   - Removes the stack's containers and networks, its releases with the files and images that only they had, and what
     starts it with the host. A later deploy finds every row and file again.
+  - What its edge had goes too, with the keys of its certificates, which were made or copied for it. A certificate that certbot
+    asked for is deleted (C(certbot delete)), as nothing would answer for its renewal; certbot's account stays.
   - Its volumes, its secrets, its history and its dumps of databases stay, the last in C(dumps) in its directory. Only
     volumes that are named in O(delete_volumes) are deleted.
   - Everything that is in the way is told at once, before anything is touched.
@@ -95,6 +97,11 @@ releases:
   returned: success
   type: list
   elements: str
+certificates:
+  description: The certificates of certbot that were deleted, by name.
+  returned: success
+  type: list
+  elements: str
 kept_dumps:
   description: The releases whose dumps stay, in C(dumps) in the stack's directory.
   returned: success
@@ -148,6 +155,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.portside.stack.plugins.module_utils._boot_unit import BootUnit
 from ansible_collections.portside.stack.plugins.module_utils._commands import detached
+from ansible_collections.portside.stack.plugins.module_utils._edge_acme import Certbot
 from ansible_collections.portside.stack.plugins.module_utils._engine import SOCKET, EngineClient, EngineUnavailable
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 from ansible_collections.portside.stack.plugins.module_utils._filesystem import FileSystem
@@ -168,7 +176,9 @@ class Task:
         self._module, self._params = module, module.params
         self._store = ReleaseStore(self._params["directory"])
         self._fs, self._engine = FileSystem(), EngineClient()
-        self._boot = BootUnit(self._fs, detached(module, os.environ, SOCKET))
+        run = detached(module, os.environ, SOCKET)
+        self._boot = BootUnit(self._fs, run)
+        self._certbot = Certbot(self._store.stack, run, self._fs)
 
     @property
     def stack(self) -> str:
@@ -177,7 +187,8 @@ class Task:
     def plan(self) -> Removal:
         named = [name.strip() for name in self._params["delete_volumes"] if name.strip()]
         boot, secrets = self._boot.enabled(self._store.directory), self._params["delete_secrets"]
-        return plan_removal(self._store, self._fs, self._engine, named, secrets, boot, self._module.check_mode)
+        check = self._module.check_mode
+        return plan_removal(self._store, self._fs, self._engine, named, secrets, boot, check, self._certbot)
 
     def planned(self) -> t.Dict[str, t.Any]:
         """The result in check mode."""
@@ -196,7 +207,9 @@ class Task:
         lock, token = StackLock(self.stack, time.time), self._params["lock"]
         with watched_work(lock, self.stack, token, "removal", SECONDS, lines) as tell:
             plan = self.plan()
-            removal = StackRemoval(self._store, plan, self._fs, self._engine, self._boot, tell, self._module.warn)
+            removal = StackRemoval(
+                self._store, plan, self._fs, self._engine, self._boot, self._certbot, tell, self._module.warn
+            )
             record = removal.carry_out(self._params["why"], lock.read() if token else None, time.time)
         result = _result(plan, "removed")
         if record:
@@ -210,6 +223,7 @@ def _result(plan: Removal, verb: str) -> t.Dict[str, t.Any]:
         "containers": plan.containers,
         "networks": plan.networks,
         "releases": plan.releases,
+        "certificates": list(plan.certificates),
         "kept_dumps": plan.dumps,
         "deleted_volumes": plan.deleted_with_keys,
         "kept_volumes": plan.keep,

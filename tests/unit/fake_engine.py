@@ -116,9 +116,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         engine.requests.append("{0} {1} {2}".format(self.command, version, "/".join(parts)))
         method = getattr(self, "{0}_{1}".format(self.command.lower(), parts[0]))
-        method(engine, parts[1:], query, json.loads(body) if body else None)
+        archive = self.headers.get("Content-Type") == "application/x-tar"
+        method(engine, parts[1:], query, body if archive else json.loads(body) if body else None)
 
-    do_GET = do_POST = do_DELETE = handle_request
+    do_GET = do_POST = do_PUT = do_DELETE = handle_request
 
     def get__ping(self, *_):
         self.answer(200, b"OK")

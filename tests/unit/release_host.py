@@ -101,8 +101,10 @@ class Engine(FakeEngine):
         return key
 
 
-def release_files(directory, images, config="x", steps=(), checks=(), **record):
-    """The id and the files of a release, as the filter makes them."""
+def release_files(directory, images, config="x", steps=(), checks=(), edge=None, **record):
+    """The id and the files of a release, as the filter makes them; ``edge`` are its edge's, by name."""
+    if edge:
+        record["edge"] = {"files": sorted(edge)}
     mounted = "{0}/files/{1}/app.conf".format(directory, hashlib.sha256(config.encode()).hexdigest()[:12])
     services = {"s{0}".format(at): {"image": pin} for at, pin in enumerate(images.values())}
     compose = "# {0}\nservices: {1}\n".format(config, json.dumps(services))
@@ -122,10 +124,11 @@ def release_files(directory, images, config="x", steps=(), checks=(), **record):
             **record,
         )
     )
-    release = hashlib.sha256((compose + text).encode()).hexdigest()[:16]
+    release = hashlib.sha256((compose + text + json.dumps(edge)).encode()).hexdigest()[:16]
     home = "{0}/releases/{1}/".format(directory, release)
     return release, {
         mounted: {"content": config, "mode": "0644"},
         home + "compose.yaml": {"content": compose, "mode": "0644"},
         home + "release.json": {"content": text, "mode": "0600"},
+        **{home + name: {"content": content, "mode": "0644"} for name, content in (edge or {}).items()},
     }

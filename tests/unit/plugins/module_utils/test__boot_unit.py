@@ -52,7 +52,10 @@ def test_what_is_missing_is_put_there_once(host):
     assert pyz.read_bytes() == program()
     unit = host.root / "etc/systemd/system/portside@.service"
     assert "ExecStart={0} -I /usr/local/lib/portside/portside.pyz reconcile %f\n".format(sys.executable) in unit.read_text()
-    assert [path.stat().st_mode & 0o777 for path in (pyz, unit)] == [0o644, 0o644]
+    renewed = host.root / "etc/systemd/system/portside-renewed@.service"
+    assert "ExecStart={0} -I /usr/local/lib/portside/portside.pyz renewed %f\n".format(sys.executable) in renewed.read_text()
+    assert "[Install]" not in renewed.read_text()
+    assert [path.stat().st_mode & 0o777 for path in (pyz, unit, renewed)] == [0o644] * 3
     host.calls.clear()
     assert not host.unit().ensure("/opt/stacks/demo")
     assert host.unit().ensure("/opt/stacks/blog")
@@ -69,6 +72,10 @@ def test_what_differs_is_renewed(host):
     assert host.unit().ensure("/opt/stacks/demo")
     assert (pyz.read_bytes(), os.listdir(pyz.parent), host.calls) == (program(), ["portside.pyz"], [])
     (host.root / "etc/systemd/system/portside@.service").write_text("older")
+    assert host.unit().ensure("/opt/stacks/demo")
+    assert host.calls == [["daemon-reload"]]
+    host.calls.clear()
+    (host.root / "etc/systemd/system/portside-renewed@.service").unlink()
     assert host.unit().ensure("/opt/stacks/demo")
     assert host.calls == [["daemon-reload"]]
 
@@ -116,7 +123,7 @@ def test_the_program_has_all_it_needs_and_only_that(tmp_path):
     pyz = tmp_path / "portside.pyz"
     pyz.write_bytes(program())
     done = python(str(pyz))
-    assert (done.returncode, done.stderr.decode()) == (2, "usage: portside.pyz reconcile DIRECTORY\n")
+    assert (done.returncode, done.stderr.decode()) == (2, "usage: portside.pyz reconcile|renewed DIRECTORY\n")
     names = {name.rpartition("/")[2] for name in zipfile.ZipFile(pyz).namelist()}
     assert {"_reconcile.py", "_compose_stack.py", "_lease.py", "__main__.py"} < names
     assert "_boot_unit.py" not in names
@@ -132,7 +139,7 @@ def test_imports_inside_of_functions_would_be_found_too():
 def test_it_is_the_same_from_the_archive_that_ansible_sends(tmp_path):
     archive = tmp_path / "payload.zip"
     with zipfile.ZipFile(archive, "w") as packed:
-        for name in [*sources(), _boot_unit.__name__, _sources.__name__, FileSystem.__module__]:
+        for name in {*sources(), _boot_unit.__name__, _sources.__name__}:
             path = name.replace(".", "/")
             module = importlib.import_module(name)
             packed.write(module.__file__, path + ".py")
@@ -144,16 +151,17 @@ def test_it_is_the_same_from_the_archive_that_ansible_sends(tmp_path):
     assert (done.stderr, done.stdout == program()) == (b"", True)
 
 
+@pytest.mark.parametrize("command, work", [("reconcile", "reconcile"), ("renewed", "serve_renewed")])
 @pytest.mark.parametrize("error", [StackError("stack demo: no"), OSError(28, "No space left on device", "/x")])
-def test_the_program_tells_an_error_and_fails(monkeypatch, capsys, error):
-    def reconcile(*_arguments):
+def test_the_program_tells_an_error_and_fails(monkeypatch, capsys, error, command, work):
+    def failing(*_arguments):
         raise error
 
-    monkeypatch.setattr(_boot_main, "reconcile", reconcile)
-    assert _boot_main.main(["reconcile", "/opt/stacks/demo"]) == 1
+    monkeypatch.setattr(_boot_main, work, failing)
+    assert _boot_main.main([command, "/opt/stacks/demo"]) == 1
     assert str(error) in capsys.readouterr().err
-    monkeypatch.setattr(_boot_main, "reconcile", lambda store, lock, *_arguments: print(store.directory, lock.stack))
-    assert _boot_main.main(["reconcile", "/opt/stacks/demo/"]) == 0
+    monkeypatch.setattr(_boot_main, work, lambda store, lock, *_arguments: print(store.directory, lock.stack))
+    assert _boot_main.main([command, "/opt/stacks/demo/"]) == 0
     assert capsys.readouterr().out == "/opt/stacks/demo demo\n"
 
 

@@ -9,7 +9,7 @@ import signal
 import time
 
 import pytest
-from ansible_collections.portside.stack.plugins.module_utils import _image_facts, _lease
+from ansible_collections.portside.stack.plugins.module_utils import _edge_facts, _image_facts, _lease
 from ansible_collections.portside.stack.plugins.modules import compose_stack
 from fake_engine import FakeEngine
 from module_runner import run_module
@@ -139,6 +139,24 @@ def converged(host, stack):
     host.commands.clear()
     host.engine.requests.clear()
     return host
+
+
+def test_what_the_image_of_the_edge_says_is_among_the_facts(host, capsys, monkeypatch):
+    definition = document({"api": {}, "edge": {"image": "nginx:1"}})
+    definition["x-portside"].update(edge={"service": "edge", "kind": "nginx"}, secret_environment=["edge"])
+    host.engine.images.update({"example/app:1": "sha256:1", "nginx:1": "sha256:2", "sha256:2": {"Id": "sha256:2", "Config": {}}})
+    monkeypatch.setattr(_image_facts, "look_inside", lambda *_: _image_facts.Inside("", "", True))
+    said = ["nginx version: nginx/1.28.0", "built with OpenSSL 3.0.1"]
+    monkeypatch.setattr(_edge_facts, "run_once", lambda *_given, **_keys: (0, said))
+
+    def pulled():
+        arguments = {"definition": definition, "project_directory": str(host.directory), "state": "pulled"}
+        return run_module(compose_stack.main, capsys, arguments)
+
+    found = pulled()["image_facts"]["edge"]
+    assert (found["nginx"], found["openssl"], found["uid"], found["entrypoint"]) == ("1.28.0", "3.0.1", 0, [])
+    said.clear()
+    assert "service edge: image nginx:1 has no nginx that says its version" in pulled()["msg"]
 
 
 def test_everything_is_created_in_order(host, stack):

@@ -23,6 +23,7 @@ from release_host import STACK, Engine, release_files
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="files are owned by root")
 
+EDGE = {"edge/nginx.conf": "events {}\n", "edge/certificates/0.pem": "-----BEGIN CERTIFICATE-----\n"}
 SCHEMA = {"db/app": "a" * 16}
 CHANGES = ("mkdir", "rmdir", "write_new", "chown", "chmod", "link", "rename", "unlink", "fsync", "symlink", "remove_tree", "make_staging")
 
@@ -230,6 +231,39 @@ def test_files_that_are_not_of_the_release_are_refused(host):
     lacking = host.run(name, files=part)
     assert lacking["failed"] and "release.json is not given" in lacking["msg"]
     assert host.tree() == {}
+
+
+def test_what_an_edge_is_given_is_part_of_the_release(host):
+    name, files = host.files("nginx:1.26", edge=EDGE)
+    host.run(name, files=files)
+    home = "releases/{0}/".format(name)
+    tree = host.tree()
+    assert {path: tree[home + path] for path in EDGE} == {path: (0o644, text.encode()) for path, text in EDGE.items()}
+    assert (tree[home + "edge"][0], tree[home + "edge/certificates"][0]) == (0o755, 0o755)
+    assert host.run(name, files=files)["changed"] is False
+    os.unlink(host.store.path(name) + "/edge/nginx.conf")
+    assert host.store.missing(name) == [host.store.path(name) + "/edge/nginx.conf"]
+    refused = host.run(name, "current")
+    assert refused["failed"] and "edge/nginx.conf is missing" in refused["msg"]
+    assert host.run(name, files=files)["changed"] is True
+    assert host.tree()[home + "edge/nginx.conf"] == (0o644, b"events {}\n")
+    assert host.run(name, "current")["changed"] is True
+
+
+def test_nothing_of_another_release_or_outside_is_an_edges(host):
+    name, files = host.files("nginx:1.26")
+    for path in ("releases/{0}/other/x".format(name), "releases/{0}/edge/x".format("0" * 16), "edge/nginx.conf"):
+        given = dict(files, **{"{0}/{1}".format(host.directory, path): {"content": "x", "mode": "0644"}})
+        assert "is neither of the release" in host.run(name, files=given)["msg"]
+
+
+def test_the_diff_shows_the_configuration_of_the_edge(host):
+    host.deploy("app:1", edge=EDGE)
+    name, files = host.files("app:1", edge={"edge/nginx.conf": "events {}\nhttp {}\n"})
+    entries = {entry["after_header"].rpartition(" ")[2]: entry for entry in host.run(name, files=files, check=True, diff=True)["diff"]}
+    assert list(entries) == ["edge/certificates/0.pem", "edge/nginx.conf"]
+    shown = entries["edge/nginx.conf"]
+    assert (shown["before"], shown["after"]) == ("events {}\n", "events {}\nhttp {}\n")
 
 
 # ---- images
@@ -546,7 +580,7 @@ def attempts(host, capsys, tmp_path_factory, monkeypatch, first, arm):
         attempt = Host(tmp_path_factory.mktemp("attempt"), host.engine, capsys)
         host.engine.images.clear()
         old = "" if first else attempt.deploy("app:1", config="one", keep=1)[0]
-        name, files = attempt.files("app:2", config="two")
+        name, files = attempt.files("app:2", config="two", edge=EDGE)
         reached = arm(number)
         try:
             failed = attempt.run(name, files=files).result.get("failed")

@@ -7,6 +7,7 @@ import json
 import os
 
 import pytest
+from ansible_collections.portside.stack.plugins.module_utils._edge_acme import Certbot
 from ansible_collections.portside.stack.plugins.module_utils._engine import EngineClient
 from ansible_collections.portside.stack.plugins.module_utils._filesystem import FileSystem
 from ansible_collections.portside.stack.plugins.modules import stack_removal
@@ -15,6 +16,8 @@ from release_host import STACK, Engine, release_files
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="files are owned by root")
 
+LINEAGE = "etc/letsencrypt/renewal/portside-shop.conf"
+HOOK = "etc/letsencrypt/renewal-hooks/deploy/portside-shop"
 OURS = {"Labels": {"portside.stack": STACK}}
 
 
@@ -67,7 +70,10 @@ class Host:
             "name": STACK,
             "services": {"api": dict(body, depends_on={"db": {"condition": "service_started"}}), "db": body},
             "volumes": {**names, **outside},
-            "x-portside": {"volumes": {one["name"]: {} for one in names.values()}},
+            "x-portside": {
+                "volumes": {one["name"]: {} for one in names.values()},
+                "edge": {"kind": "nginx", "tls": {"kind": "acme", "certificate": "portside-shop"}},
+            },
         }
         images = {image: self.engine.pull(image)}
         name, files = release_files(str(self.directory), images, config=image, definition=definition, **rest)
@@ -81,8 +87,19 @@ class Host:
             (self.directory / "current").symlink_to("releases/" + name)
         return name
 
+    def certbot(self, argv, _data):
+        assert argv[:3] == ["certbot", "delete", "--non-interactive"]
+        (self.root / "etc/letsencrypt/renewal" / (argv[-1] + ".conf")).unlink()
+        return 0, "", ""
+
     def deployed(self):
         release = self.release("app:1")
+        for path in (LINEAGE, HOOK, "etc/letsencrypt/renewal/other.conf"):
+            (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.root / path).touch()
+        self.write("edge/nginx.conf", "events {}")
+        self.write("edge/certificates/acme.pem", "key")
+        self.write("edge/acme/.well-known/acme-challenge/x", "x")
         self.engine.networks["shop_default"] = {"Name": "shop_default", "Labels": {"portside.stack": STACK}}
         self.volume("shop_data")
         self.engine.sizes["shop_data"] = 12300000
@@ -108,7 +125,8 @@ class Host:
 
     def all(self):
         engine = self.engine
-        return self.files(), sorted(engine.containers), sorted(engine.networks), sorted(engine.volumes), sorted(engine.images), self.unit.on
+        certbot = sorted(str(path) for path in (self.root / "etc").rglob("*"))
+        return self.files(), certbot, sorted(engine.containers), sorted(engine.networks), sorted(engine.volumes), sorted(engine.images), self.unit.on
 
 
 @pytest.fixture(name="host")
@@ -118,7 +136,9 @@ def host_fixture(tmp_path, monkeypatch, capsys, run_directory):
         monkeypatch.setattr(stack_removal, "EngineClient", lambda: EngineClient(engine.path))
         monkeypatch.setattr(stack_removal, "BootUnit", lambda *_: unit)
         (tmp_path / "stacks").mkdir()
-        yield Host(tmp_path / "stacks", engine, unit, capsys)
+        made = Host(tmp_path / "stacks", engine, unit, capsys)
+        monkeypatch.setattr(stack_removal, "Certbot", lambda stack, _run, fs: Certbot(stack, made.certbot, fs, root=str(made.root)))
+        yield made
 
 
 def test_all_goes_but_volumes_secrets_and_history(host):
@@ -152,6 +172,23 @@ def test_a_second_time_there_is_nothing_to_do(host, delete):
     assert "record" not in outcome.result
     assert outcome["text"][0] == "shop: nothing of it runs here, so there is nothing to remove"
     assert host.all() == before
+
+
+def test_the_edge_goes_with_its_keys_and_its_certificate_and_no_other(host):
+    host.deployed()
+    planned = host.run(check=True)
+    assert planned["certificates"] == ["portside-shop"]
+    assert "certificate portside-shop of certbot, whose account stays\n" in planned["diff"]["before"]
+    assert "{0}/edge, with its keys\n".format(host.directory) in planned["diff"]["before"]
+    assert (host.root / HOOK).exists() and (host.directory / "edge/nginx.conf").exists()
+    done = host.run()
+    assert done["certificates"] == ["portside-shop"]
+    assert not (host.directory / "edge").exists()
+    assert not (host.root / HOOK).exists() and not (host.root / LINEAGE).exists()
+    assert (host.root / "etc/letsencrypt/renewal/other.conf").exists()
+    # A hook alone is left over too.
+    (host.root / HOOK).touch()
+    assert host.run()["changed"] and not (host.root / HOOK).exists()
 
 
 def test_check_mode_tells_and_touches_nothing(host):
