@@ -23,6 +23,7 @@ class Image:
     sets: tuple[str, ...] = ()
     name: str = ""                  # what stacks call it; empty: used by the bed only, never pushed
     built_only: bool = False        # there is no upstream image: always built
+    on_demand: bool = False         # made only when asked for
     args: tuple[tuple[str, str], ...] = ()
 
 
@@ -41,9 +42,9 @@ def load() -> dict[str, Image]:
 
 
 def chosen(images: dict[str, Image], names: list[str], one_set: str | None) -> list[Image]:
-    """The images somebody asked for, by key, by image name or by set; everything that has a name otherwise."""
+    """The images somebody asked for, by key, by image name or by set; everything that has a name, and is not on demand, otherwise."""
     if not names and not one_set:
-        return [image for image in images.values() if image.name]
+        return [image for image in images.values() if image.name and not image.on_demand]
     found = [image for image in images.values()
              if image.key in names or image.name in names or (one_set and one_set in image.sets)]
     unknown = set(names) - {image.key for image in found} - {image.name for image in found}
