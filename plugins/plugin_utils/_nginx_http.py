@@ -78,12 +78,24 @@ _HOST = [
     *block('map "$host|$http_host" $edge_host', ["default $host;", '"~*^([^|]+)\\|\\1:[0-9]{1,5}\\z" $http_host;']),
 ]
 _UPGRADE = block("map $http_upgrade $edge_connection_upgrade", ["default upgrade;", '"" close;'])
+# What services take for the word of the proxy in front of them, which this one does not say.
+_UNBELIEVED = (
+    "Forwarded",
+    "X-Forwarded-Port",
+    "X-Forwarded-Prefix",
+    "X-Forwarded-Server",
+    "X-Forwarded-Ssl",
+    "X-Original-URL",
+    "X-Rewrite-URL",
+    "Proxy",
+)
 _PROXY = [
     "# Names are looked up again when they are used: containers get new addresses, and nginx starts without them.",
     "resolver 127.0.0.11 valid=2s ipv6=off;",
     "resolver_timeout 5s;",
     "proxy_http_version 1.1;",
-    "proxy_connect_timeout 10s;",
+    "# A container answers at once or is gone: the next address, or 504, is better than waiting.",
+    "proxy_connect_timeout 2s;",
     "proxy_buffer_size 16k;",
     "proxy_buffers 8 16k;",
     "proxy_busy_buffers_size 32k;",
@@ -95,8 +107,7 @@ _PROXY = [
     "proxy_set_header X-Forwarded-For $remote_addr;",
     "proxy_set_header X-Forwarded-Proto $edge_proto;",
     "proxy_set_header X-Forwarded-Host $edge_host;",
-    'proxy_set_header Forwarded "";',
-    'proxy_set_header Proxy "";',
+    *('proxy_set_header {0} "";'.format(name) for name in _UNBELIEVED),
 ]
 _COMPRESSED = (
     "application/javascript application/json application/ld+json application/manifest+json application/rss+xml application/wasm application/xml "

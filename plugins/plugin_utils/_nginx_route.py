@@ -87,6 +87,8 @@ def _proxied(stack: model.Mapping, found: Location, route: Route) -> t.List[str]
     lines = ["set $edge_upstream {0};".format(value(edges.upstream(stack, route)))]
     if route.url:
         lines.append("set $edge_upstream_host {0};".format(value(urlsplit(route.url).netloc)))
+        # It may be far away.
+        lines.append("proxy_connect_timeout 10s;")
     if route.stream == "websocket":
         lines += ["set $edge_upgrade $http_upgrade;", "set $edge_connection $edge_connection_upgrade;"]
     if route.rate:

@@ -159,6 +159,13 @@ class Machine:
         """The patterns that end here."""
         return frozenset(index for position in state for index in self._ends.get(position, ()))
 
+    def takes(self, text: str) -> bool:
+        """Whether any of the patterns matches the whole text; takes a time that grows with the text alone."""
+        state = self.start
+        for char in text:
+            state = self.move(state, char if char in self._bits else self.other)
+        return bool(self.accepted(state))
+
     def move(self, state: State, char: str) -> State:
         return next(following for mask, following in self.moves(state) if mask & self._bits[char])
 

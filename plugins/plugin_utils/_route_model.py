@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 import typing as t
+from functools import lru_cache
 
-from ansible_collections.portside.stack.plugins.plugin_utils._route_language import exact_node, tree_node
+from ansible_collections.portside.stack.plugins.plugin_utils._route_language import Machine, exact_node, tree_node
 from ansible_collections.portside.stack.plugins.plugin_utils._route_regex import Node, parse_regex
 from ansible_collections.portside.stack.plugins.plugin_utils._routes import Route
 
@@ -40,8 +41,14 @@ def matches(route: Route, path: str) -> bool:
     if route.kind == "exact":
         return path == route.path
     if route.kind == "regex":
-        return re.fullmatch(route.path, path, re.ASCII) is not None
+        return _machine(route.path).takes(path)
     return path.startswith(route.path) if route.path.endswith("/") else path == route.path or path.startswith(route.path + "/")
+
+
+@lru_cache(maxsize=256)
+def _machine(regex: str) -> Machine:
+    # Python's own would try all ways in which the pattern can match, which may be without end.
+    return Machine([parse_regex(regex)])
 
 
 def route_node(route: Route) -> Node:
