@@ -24,8 +24,9 @@ from ansible_collections.portside.stack.plugins.plugin_utils._routes import Rout
 
 Rule = t.Dict[str, t.Any]
 
-# An empty segment, or . or .. as one; a control character.
-REFUSED = r"^.*(?://|/\.\.?(?:/|\z)|[\x00-\x1f\x7f])"
+# An empty segment, or . or .. as one, also with parameters; a control character; a backslash; what is no UTF-8, which
+# Go reads as U+FFFD.
+REFUSED = r"^.*(?://|/;[^/]*/|/\.\.?(?:[/;]|\z)|[\x00-\x1f\x7f\\\x{FFFD}])"
 _CREDENTIALS = model.SECRETS + edges.CREDENTIALS
 # What is to answer is a container next door, or it is down. Of what remains, the defaults are right for streams too:
 # http2Origin and disableChunkedEncoding, which break them, are off.

@@ -48,6 +48,12 @@ def edge_service(stack: model.Mapping) -> str:
     return edge.get("service", "edge") if edge else ""
 
 
+def unmade_service(stack: model.Mapping) -> str:
+    """The name of the service that an edge would be that is of no known kind, which edge_problems tells; empty without one."""
+    edge = stack.get("edge")
+    return "" if not isinstance(edge, dict) or edge_of(stack) else str(edge.get("service", "edge"))
+
+
 def nginx_service(stack: model.Mapping) -> str:
     """The same, where the edge is nginx."""
     return edge_service(stack) if edge_of(stack).get("kind") == NGINX else ""
@@ -59,6 +65,11 @@ def tunnel_service(stack: model.Mapping) -> str:
     if edge.get("kind") == CLOUDFLARED:
         return edge_service(stack)
     return TUNNEL if edge.get("tunnel") else ""
+
+
+def health_path(stack: model.Mapping) -> str:
+    """The path that an nginx edge answers by itself, unless a route is exactly that; empty for none."""
+    return str(edge_of(stack).get("health", "/health") or "")
 
 
 def edge_hosts(stack: model.Mapping) -> t.List[str]:

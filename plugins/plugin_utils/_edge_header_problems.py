@@ -11,12 +11,13 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
+from ansible_collections.portside.stack.plugins.plugin_utils._nginx_text import LONGEST
+from ansible_collections.portside.stack.plugins.plugin_utils._nginx_text import value as word
 from ansible_collections.portside.stack.plugins.plugin_utils._report import Report, shown
 
 # Of those that RFC 9110 allows, the ones that nginx takes for a name in its variables too.
 HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,100}")
-# One word of nginx's configuration holds 4096 bytes: https://github.com/nginx/nginx/blob/master/src/core/ngx_conf_file.c
-_LONGEST = 4000
 _OF_THE_SERVER = {
     "strict-transport-security": "write the seconds as edge.tls.hsts",
     "allow": "it follows the `methods` of routes; take it out",
@@ -51,10 +52,10 @@ def _value_problem(value: t.Any) -> str:
         return "is not text; quote it"
     if not value.strip():
         return "is empty, and nginx would not send it; write null to take the header out"
-    if "$" in value:
-        return "has a $, behind which nginx would look for a variable; write it without"
     if value != value.strip() or not re.fullmatch(r"[\x20-\x7e]+", value):
         return "has blanks at its ends or characters that a header cannot hold; write printable ASCII in one line (in YAML >- joins lines)"
-    if len(value) + value.count('"') + value.count("\\") > _LONGEST:
-        return "is longer than the {0} characters that nginx takes; shorten it".format(_LONGEST)
+    try:
+        word(value)
+    except StackError:
+        return "is longer than the {0} characters that nginx takes; shorten it".format(LONGEST)
     return ""

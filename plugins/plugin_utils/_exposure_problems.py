@@ -14,6 +14,7 @@ from ansible_collections.portside.stack.plugins.module_utils._errors import Stac
 from ansible_collections.portside.stack.plugins.module_utils._ports import Port, parse_port
 from ansible_collections.portside.stack.plugins.plugin_utils import _compose_grammar as grammar
 from ansible_collections.portside.stack.plugins.plugin_utils import _stack_model as model
+from ansible_collections.portside.stack.plugins.plugin_utils._edge import unmade_service
 from ansible_collections.portside.stack.plugins.plugin_utils._report import Report, shown
 
 EXPOSURES = ("public", "loopback", "internal")
@@ -26,7 +27,7 @@ def exposure_problems(report: Report, stack: model.Mapping, services: t.Dict[str
     exposure = stack.get("exposure")
     exposure = exposure if isinstance(exposure, dict) else {}
     for name, value in exposure.items():
-        if name not in services:
+        if name not in services and name != unmade_service(stack):
             report.unknown("exposure", name, services, "a service of this stack", "declare the service first")
         if value is not None and value not in EXPOSURES:
             report.unknown("exposure.{0}".format(name), value, EXPOSURES, "an exposure", "use one of " + ", ".join(EXPOSURES))

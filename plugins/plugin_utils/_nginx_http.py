@@ -13,7 +13,7 @@ import typing as t
 
 from ansible_collections.portside.stack.plugins.plugin_utils import _stack_model as model
 from ansible_collections.portside.stack.plugins.plugin_utils._nginx_route import edge_max_body, zone
-from ansible_collections.portside.stack.plugins.plugin_utils._nginx_text import block, plain, value
+from ansible_collections.portside.stack.plugins.plugin_utils._nginx_text import DOLLAR, block, plain, value
 from ansible_collections.portside.stack.plugins.plugin_utils._routes import Route
 
 Version = t.Tuple[int, ...]
@@ -55,18 +55,35 @@ _BASE = [
     "large_client_header_buffers 4 16k;",
     "client_body_buffer_size 128k;",
 ]
+# The table in RFC 3629, section 4, without U+FFFD.
+_UTF_8 = (
+    r"[\x00-\x7f]++",
+    r"[\xc2-\xdf][\x80-\xbf]",
+    r"\xe0[\xa0-\xbf][\x80-\xbf]",
+    r"[\xe1-\xec\xee][\x80-\xbf]{2}",
+    r"\xed[\x80-\x9f][\x80-\xbf]",
+    r"\xef(?!\xbf\xbd)[\x80-\xbf]{2}",
+    r"\xf0[\x90-\xbf][\x80-\xbf]{2}",
+    r"[\xf1-\xf3][\x80-\xbf]{3}",
+    r"\xf4[\x80-\x8f][\x80-\xbf]{2}",
+)
 # Behind the 400s stand differences between nginx, which resolves these before it chooses a location, cloudflared,
 # which does not, and services, each of which does as it likes.
 _REFUSED = [
+    "# Paths that are no UTF-8, such as overlong forms of a slash, or have the character that stands for such.",
+    *block("map $uri $edge_broken", ["default 1;", '"~^(?:{0})*+\\z" 0;'.format("|".join(_UTF_8))]),
     "# Paths that programs do not read alike: refused in every server, before anything else.",
     *block(
         "map $request_uri $edge_refused",
         [
-            "default 0;",
-            "# An empty segment, or . or .. as one; a fragment.",
+            "default $edge_broken;",
+            "# An empty segment, or . or .. as one, also with parameters, which some services take off first; a fragment.",
             '"~^[^?]*//" 1;',
-            '"~^[^?]*/\\.\\.?(?:[/?]|\\z)" 1;',
+            '"~^[^?]*/(?:;|%3[bB])[^/?]*/" 1;',
+            '"~^[^?]*/\\.\\.?(?:[/?;]|%3[bB]|\\z)" 1;',
             '"~^[^?]*#" 1;',
+            "# A backslash, which some take for a slash.",
+            '"~^[^?]*(?:\\x5c|%5[cC])" 1;',
             "# An encoded slash, dot or control character; an escape that is none.",
             '"~^[^?]*%(?:2[fFeE]|[01][0-9a-fA-F]|7[fF])" 1;',
             '"~^[^?]*%(?![0-9a-fA-F][0-9a-fA-F])" 1;',
@@ -89,6 +106,8 @@ _UNBELIEVED = (
     "X-Rewrite-URL",
     "Proxy",
 )
+# What services behind Cloudflare and others alike take for the client's address.
+_CLIENT_ADDRESS = ("CF-Connecting-IP", "True-Client-IP")
 _PROXY = [
     "# Names are looked up again when they are used: containers get new addresses, and nginx starts without them.",
     "resolver 127.0.0.11 valid=2s ipv6=off;",
@@ -142,9 +161,10 @@ def http_lines(edge: model.Mapping, routes: t.Sequence[Route], openssl: Version)
         ["client_max_body_size {0};".format(plain(edge_max_body(edge)))],
         _REFUSED,
         _client(edge),
+        ["# A dollar sign that begins no variable.", *DOLLAR],
         _HOST,
         _UPGRADE,
-        _PROXY,
+        [*_PROXY, *_client_address(edge)],
         ["limit_req_status 429;", "limit_req_log_level warn;", *limits] if limits else [],
         _GZIP,
         _tls(openssl) if tls else [],
@@ -172,15 +192,29 @@ def _client(edge: model.Mapping) -> t.List[str]:
     if not real_ip and not edge.get("tunnel"):
         return block("map $scheme $edge_proto", ["default $scheme;"])
     trusted = [str(one) for one in model.sequence(real_ip.get("from"))] if real_ip else list(_PRIVATE)
-    header = str(real_ip.get("header") or "X-Forwarded-For") if real_ip else "CF-Connecting-IP"
     return [
         "# Who may say which client it speaks for, and whether that one came with https.",
         *("set_real_ip_from {0};".format(plain(one)) for one in trusted),
-        "real_ip_header {0};".format(plain(header)),
+        "real_ip_header {0};".format(plain(_believed(edge))),
         "real_ip_recursive on;",
         *block("geo $realip_remote_addr $edge_trusted", ["default 0;", *("{0} 1;".format(plain(one)) for one in trusted)]),
         *block('map "$edge_trusted $http_x_forwarded_proto" $edge_proto', ["default $scheme;", '"1 https" https;', '"1 http" http;']),
     ]
+
+
+def _believed(edge: model.Mapping) -> str:
+    """The header in which the proxy in front says who the client is; empty where none is to be believed."""
+    real_ip = model.mapping(edge.get("real_ip"))
+    if real_ip:
+        return str(real_ip.get("header") or "X-Forwarded-For")
+    return "CF-Connecting-IP" if edge.get("tunnel") else ""
+
+
+def _client_address(edge: model.Mapping) -> t.List[str]:
+    """The one that is believed says on what was believed, for whoever else asks it is their own address."""
+    believed = _believed(edge).lower()
+    values = {name: "$remote_addr" if name.lower() == believed else '""' for name in _CLIENT_ADDRESS}
+    return ["proxy_set_header {0} {1};".format(name, text) for name, text in values.items()]
 
 
 def _tls(openssl: Version) -> t.List[str]:

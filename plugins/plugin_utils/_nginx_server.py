@@ -23,7 +23,6 @@ from ansible_collections.portside.stack.plugins.plugin_utils._routes import Rout
 
 # Where the digest of the whole text stands in the end: no declared text gets here with this character.
 DIGEST = "\0"
-HEALTH = "/health"
 _HTTPS = 443
 _HTTP2_DIRECTIVE = (1, 25, 1)
 _REFUSAL = ["if ($edge_refused) {", "    return 400;", "}"]
@@ -140,7 +139,7 @@ def _plain_answers(stack: model.Mapping) -> Blocks:
 
 def _answers(stack: model.Mapping, routes: t.Sequence[Route], is_plain: bool) -> Blocks:
     """What a server answers by itself, then its routes."""
-    health = _health_path(stack)
+    health = edges.health_path(stack)
     taken = any(route.path == health and route.kind != "regex" for route in routes)
     found = [one for one in locations(routes) if taken or (one.modifier, one.pattern) != ("=", health)]
     own = ([_challenges()] if is_plain else []) + _own() + ([] if taken else _health(stack))
@@ -161,11 +160,7 @@ def _own() -> Blocks:
     return [answered, block("location ^~ " + places.OWN, ["return 404;"])]
 
 
-def _health_path(stack: model.Mapping) -> str:
-    return str(edges.edge_of(stack).get("health", HEALTH) or "")
-
-
 def _health(stack: model.Mapping) -> Blocks:
-    path = _health_path(stack)
+    path = edges.health_path(stack)
     inside = ["access_log off;", "types { }", "default_type text/plain;", "return 200 {0};".format(value("ok\n"))]
     return [block("location = {0}".format(plain(path)), inside)] if path else []

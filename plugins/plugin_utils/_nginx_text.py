@@ -16,22 +16,20 @@ from ansible_collections.portside.stack.plugins.module_utils._errors import Stac
 _BARE = re.compile(r"[A-Za-z0-9_./:*~=@%,+-]+")
 _CONTROL = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 # One word has to fit into nginx's buffer of 4096 bytes: https://github.com/nginx/nginx/blob/master/src/core/ngx_conf_file.c
-_LONGEST = 4000
+LONGEST = 4000
 
 
 def plain(text: str) -> str:
     """The text as one word where nginx takes a dollar sign for itself: names of servers, paths, regexes."""
-    return text if _BARE.fullmatch(text) else _quoted(_escaped(text), text)
+    return _word(_escaped(text), text)
 
 
 def value(text: str, variables: t.Optional[t.Dict[str, str]] = None) -> str:
     """The text as one word where nginx looks for variables; what `variables` names in the text is replaced by such."""
-    if "$" in text:
-        raise StackError("{0!r} has a $, behind which nginx would look for a variable; write it without".format(text))
-    found = _escaped(text)
+    found = _escaped(text).replace("$", "${edge_dollar}")
     for name, variable in (variables or {}).items():
         found = found.replace(name, "${{{0}}}".format(variable))
-    return found if _BARE.fullmatch(found) else _quoted(found, text)
+    return _word(found, text)
 
 
 def comment(text: str) -> str:
@@ -44,16 +42,20 @@ def block(head: str, lines: t.Iterable[str]) -> t.List[str]:
     return [head + " {", *("    " + line if line else "" for line in lines), "}"]
 
 
+# For a dollar sign in texts, as nginx has no other way to write one: it looks for no variable in the values of a geo.
+DOLLAR = block("geo $edge_dollar", ['default "$";'])
+
+
 def _escaped(text: str) -> str:
     # nginx keeps a backslash but in front of these, and control characters become such.
     text = re.sub(r"\\(?=[\\\"'trn\t\r\n]|\Z)", r"\\\\", text).replace('"', '\\"')
     return "".join(_CONTROL.get(char, char) for char in text)
 
 
-def _quoted(escaped: str, text: str) -> str:
+def _word(escaped: str, text: str) -> str:
     if "\0" in text or re.search("[\ud800-\udfff]", text):
         raise StackError("{0!r} has a character that no file of nginx can hold; take it out".format(text))
-    if len(escaped.encode("utf-8")) > _LONGEST:
+    if len(escaped.encode("utf-8")) > LONGEST:
         shown = text[:40] + "..."
-        raise StackError("{0!r} is longer than the {1} bytes that nginx takes as one word; shorten it, or let a service answer it".format(shown, _LONGEST))
-    return '"{0}"'.format(escaped)
+        raise StackError("{0!r} is longer than the {1} bytes that nginx takes as one word; shorten it, or let a service answer it".format(shown, LONGEST))
+    return escaped if _BARE.fullmatch(escaped) else '"{0}"'.format(escaped)

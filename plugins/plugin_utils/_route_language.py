@@ -12,18 +12,20 @@ first. So a verdict comes with the shortest path for which it holds, and the wor
 from __future__ import annotations
 
 import typing as t
-from collections import deque
+from collections import Counter, deque
 
 from ansible_collections.portside.stack.plugins.plugin_utils._route_regex import ANYTHING, ASCII, Node, literal, regex_size
 
 MOST_STATES = 10000
 _LIKED = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-_"
 _OTHERS = "éü日я"
-# What a path has been so far: nothing, a slash, the segments "." and "..", anything else.
-_START, _SLASH, _DOT, _DOTS, _ELSE = range(5)
+# What a path has been so far: nothing, a slash, parameters of nothing (";x"), the segments "." and "..", anything else.
+_START, _SLASH, _PARAMETERS, _DOT, _DOTS, _ELSE = range(6)
 
 State = t.FrozenSet[int]
-Fragment = t.Tuple[bool, t.Set[int], t.Set[int]]
+# How often each: in how many ways a program that tries everything gets there without reading.
+Ways = t.Counter[int]
+Fragment = t.Tuple[int, Ways, Ways]
 
 
 class TooCostly(Exception):
@@ -54,7 +56,8 @@ def tree_node(path: str) -> Node:
 def explore(patterns: t.Sequence[Node]) -> t.List[Matched]:
     """Every combination of patterns that a path which reaches routing can match, the shortest path first.
 
-    Such a path begins with a slash, has no empty segment but at its end, no ``.`` or ``..``, and no control character.
+    Such a path begins with a slash, has no empty segment but at its end, no ``.`` or ``..``, each also with parameters, no
+    backslash, and no control character.
     """
     machine = Machine(patterns)
     # Plain texts have about as many states as characters.
@@ -64,7 +67,7 @@ def explore(patterns: t.Sequence[Node]) -> t.List[Matched]:
     queue = deque([("", _START, machine.start)])
     while queue:
         path, kind, state = queue.popleft()
-        if kind in (_SLASH, _ELSE):
+        if kind in (_SLASH, _PARAMETERS, _ELSE):
             found.setdefault(machine.accepted(state), path)
         for mask, following in machine.moves(state):
             for char in _samples(machine, kind, mask):
@@ -116,9 +119,10 @@ def _samples(machine: Machine, kind: int, mask: int) -> t.List[str]:
     slash = ["/"] if mask & machine.slash else []
     if kind == _START:
         return slash
-    plain = mask & ~machine.slash & ~machine.dot
+    plain = mask & ~machine.slash & ~machine.dot & ~machine.semicolon & ~machine.backslash
     found = [machine.sample(plain)] if plain else []
     found += ["."] if mask & machine.dot else []
+    found += [";"] if mask & machine.semicolon and kind not in (_DOT, _DOTS) else []
     return found + slash if kind == _ELSE else found
 
 
@@ -127,6 +131,8 @@ def _next_kind(kind: int, char: str) -> int:
         return _SLASH
     if char == "." and kind in (_SLASH, _DOT):
         return _DOT if kind == _SLASH else _DOTS
+    if kind == _PARAMETERS or (char == ";" and kind == _SLASH):
+        return _PARAMETERS
     return _ELSE
 
 
@@ -139,20 +145,18 @@ class Machine:
         # In the order in which they read best in an example.
         self._alphabet = list(dict.fromkeys(_LIKED + ASCII.replace(".", "").replace("/", ""))) + named + [self.other, ".", "/"]
         self._bits = {char: 1 << index for index, char in enumerate(self._alphabet)}
-        self.dot, self.slash = self._bits["."], self._bits["/"]
+        self.dot, self.slash, self.semicolon, self.backslash = (self._bits[char] for char in "./;\\")
         self._outside = sum(self._bits[char] for char in named) | self._bits[self.other]
         # The position 0 stands before all patterns.
         self.masks: t.List[int] = [0]
-        self.follow: t.List[t.Set[int]] = [set()]
-        # What a loop leads to in two ways.
-        self.twice: t.Set[t.Tuple[int, int]] = set()
+        self.follow: t.List[Ways] = [Counter()]
         self._ends: t.Dict[int, t.Set[int]] = {}
         self._moves: t.Dict[State, t.List[t.Tuple[int, State]]] = {}
         self.start: State = frozenset([0])
         for index, pattern in enumerate(patterns):
             nullable, first, last = self._fragment(pattern)
-            self._connect({0}, first)
-            for position in last | ({0} if nullable else set()):
+            self._connect(Counter([0]), first)
+            for position in [*last, *([0] if nullable else [])]:
                 self._ends.setdefault(position, set()).add(index)
 
     def accepted(self, state: State) -> t.FrozenSet[int]:
@@ -185,44 +189,48 @@ class Machine:
         return self._moves[state]
 
     def _fragment(self, node: Node) -> Fragment:
-        """Adds a part: whether it matches nothing at all, where it begins, where it ends."""
+        """Adds a part: in how many ways it matches nothing at all, where it begins, where it ends."""
         if node.kind == "set":
             self.masks.append(sum(self._bits[char] for char in node.chars) | (self._outside if node.other else 0))
-            self.follow.append(set())
-            return False, {len(self.masks) - 1}, {len(self.masks) - 1}
+            self.follow.append(Counter())
+            return 0, Counter([len(self.masks) - 1]), Counter([len(self.masks) - 1])
         if node.kind == "repeat":
             return self._repeated(node)
         parts = [self._fragment(part) for part in node.parts]
         if node.kind == "alt":
-            return any(part[0] for part in parts), set().union(*(part[1] for part in parts)), set().union(*(part[2] for part in parts))
-        nullable = True
-        first: t.Set[int] = set()
-        last: t.Set[int] = set()
-        for nothing, begins, ends in parts:
-            self._connect(last, begins)
-            first = first | begins if nullable else first
-            last = last | ends if nothing else ends
-            nullable = nullable and nothing
-        return nullable, first, last
+            return sum(part[0] for part in parts), sum((part[1] for part in parts), Counter()), sum((part[2] for part in parts), Counter())
+        found: Fragment = (1, Counter(), Counter())
+        for part in parts:
+            found = self._after(found, part)
+        return found
+
+    def _after(self, before: Fragment, part: Fragment) -> Fragment:
+        self._connect(before[2], part[1])
+        return before[0] * part[0], before[1] + _times(part[1], before[0]), part[2] + _times(before[2], part[0])
 
     def _repeated(self, node: Node) -> Fragment:
         copies = [self._fragment(node.parts[0]) for _number in range(max(node.least, 1) if node.most is None else node.most)]
-        nothing, first, _ends = copies[0]
-        last: t.Set[int] = set()
-        for number, (_nothing, begins, ends) in enumerate(copies, 1):
-            if number > 1:
-                self._connect(copies[number - 2][2], begins)
-            # Those beyond the least number may be left out; of what may be nothing, all.
-            if nothing or number >= node.least:
-                last |= ends
         if node.most is None:
-            self._connect(copies[-1][2], copies[-1][1])
-        return nothing or node.least == 0, first, last
+            nothing, begins, ends = copies[-1]
+            self._connect(ends, begins)
+            # One more round may be nothing, which is the last one.
+            copies[-1] = nothing, begins, _times(ends, 1 + nothing)
+        found: Fragment = (1, Counter(), Counter())
+        nothings, last = int(node.least == 0), Counter()
+        for number, copy in enumerate(copies, 1):
+            found = self._after(found, copy)
+            # Those beyond the least number may be left out.
+            if number >= node.least:
+                nothings, last = nothings + found[0], last + found[2]
+        return nothings, found[1], last
 
-    def _connect(self, before: t.Set[int], after: t.Set[int]) -> None:
-        for position in before:
-            self.twice.update((position, one) for one in self.follow[position] & after)
-            self.follow[position] |= after
+    def _connect(self, before: Ways, after: Ways) -> None:
+        for position, ways in before.items():
+            self.follow[position] += _times(after, ways)
+
+
+def _times(ways: Ways, number: int) -> Ways:
+    return Counter({position: number * count for position, count in ways.items() if number})
 
 
 def _characters(node: Node) -> t.Iterator[str]:

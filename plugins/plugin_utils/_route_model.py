@@ -11,13 +11,18 @@ from __future__ import annotations
 import re
 import typing as t
 from functools import lru_cache
+from urllib.parse import quote
 
 from ansible_collections.portside.stack.plugins.plugin_utils._route_language import Machine, exact_node, tree_node
 from ansible_collections.portside.stack.plugins.plugin_utils._route_regex import Node, parse_regex
+from ansible_collections.portside.stack.plugins.plugin_utils._route_values import UNRESOLVED
 from ansible_collections.portside.stack.plugins.plugin_utils._routes import Route
 
-# Not half an escape, no control character, no slash and no dot in disguise.
-_REFUSED = re.compile(rb"%(?![0-9A-Fa-f]{2})|%[01][0-9A-Fa-f]|%7[Ff]|%2[EeFf]|//|/\.\.?(?=/|\Z)|[\x00-\x20\x7f#]")
+# Not half an escape, no slash and no dot in disguise.
+_REFUSED_RAW = re.compile(rb"%(?![0-9A-Fa-f]{2})|%2[EeFf]|[ #]")
+# No control character, no backslash, which some services take for a slash, nothing that stands for broken text.
+_REFUSED = re.compile("[\x00-\x1f\x7f\\\\\ufffd]")
+_UNENCODED = "/!$&'()*+,;=:@~-._"
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 
@@ -31,9 +36,19 @@ class Answer(t.NamedTuple):
 def decoded_path(target: str) -> t.Optional[str]:
     """The path that routes are compared with; none where the two programs would read the target differently."""
     raw = target.encode("utf-8", "surrogateescape").partition(b"?")[0]
-    if not raw.startswith(b"/") or _REFUSED.search(raw):
+    if not raw.startswith(b"/") or _REFUSED_RAW.search(raw):
         return None
-    return _ESCAPE.sub(lambda found: bytes([int(found.group(1), 16)]), raw).decode("utf-8", "surrogateescape")
+    try:
+        path = _ESCAPE.sub(lambda found: bytes([int(found.group(1), 16)]), raw).decode("utf-8")
+    except UnicodeDecodeError:
+        # Overlong forms of a slash are such.
+        return None
+    return None if UNRESOLVED.search(path) or _REFUSED.search(path) else path
+
+
+def encoded_path(path: str) -> str:
+    """A decoded path as browsers ask for it."""
+    return quote(path, safe=_UNENCODED)
 
 
 def matches(route: Route, path: str) -> bool:
@@ -86,6 +101,15 @@ def server_of(known: t.Iterable[str], host: str) -> t.Optional[str]:
     host = host[:-1] if host.endswith(".") else host
     fitting = [pattern for pattern in known if covers(pattern, host)]
     return max(fitting, key=lambda pattern: (pattern == host, len(pattern))) if fitting else None
+
+
+def sample_host(known: t.Iterable[str], pattern: str) -> str:
+    """A host to which of all known patterns this one is closest."""
+    if not pattern.startswith("*."):
+        return pattern
+    known = list(known)
+    names = ["www", "a", "b"] + ["host{0}".format(number) for number in range(len(known))]
+    return next(host for host in (name + pattern[1:] for name in names) if server_of(known, host) == pattern)
 
 
 def answer(routes: t.Sequence[Route], hosts: t.Sequence[str], host: str, target: str) -> Answer:

@@ -9,17 +9,14 @@ This plugin util is PRIVATE to the portside.stack collection. It can have breaki
 from __future__ import annotations
 
 import typing as t
-from urllib.parse import quote
 
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 from ansible_collections.portside.stack.plugins.plugin_utils._report import shown
 from ansible_collections.portside.stack.plugins.plugin_utils._route_language import Matched, TooCostly, explore
 from ansible_collections.portside.stack.plugins.plugin_utils._route_locations import Differing, differing
-from ansible_collections.portside.stack.plugins.plugin_utils._route_model import matches, route_node, server_of, server_routes
+from ansible_collections.portside.stack.plugins.plugin_utils._route_model import encoded_path, matches, route_node, sample_host, server_routes
 from ansible_collections.portside.stack.plugins.plugin_utils._route_targets import target_problems
 from ansible_collections.portside.stack.plugins.plugin_utils._routes import Problem, Route, described, host_pattern, parse_routes
-
-_UNENCODED = "/!$&'()*+,;=:@~-._"
 
 
 def route_problems(given: t.Any, hosts: t.Any = (), stacks: t.Any = ()) -> t.List[t.Dict[str, t.Any]]:
@@ -156,11 +153,7 @@ class _Order:
 
     def _example(self, server: str, path: str) -> str:
         """A request that is answered there: the host, if it is a certain one, and the target."""
-        host = server
-        if server.startswith("*."):
-            names = ["www", "a", "b"] + ["host{0}".format(number) for number in range(len(self._servers))]
-            host = next(name for name in (one + server[1:] for one in names) if server_of(self._servers, name) == server)
-        return host + quote(path, safe=_UNENCODED, errors="surrogateescape")
+        return sample_host(self._servers, server) + encoded_path(path)
 
 
 def _dead(route: Route, above: t.List[Route], helps: bool, request: str, listed: t.List[Route], path: str) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import typing as t
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 from ansible_collections.portside.stack.plugins.module_utils._ports import parse_port
@@ -19,7 +19,8 @@ from ansible_collections.portside.stack.plugins.plugin_utils import _compose_gra
 from ansible_collections.portside.stack.plugins.plugin_utils import _edge as edges
 from ansible_collections.portside.stack.plugins.plugin_utils import _stack_model as model
 from ansible_collections.portside.stack.plugins.plugin_utils._report import did_you_mean
-from ansible_collections.portside.stack.plugins.plugin_utils._route_model import answer, known_hosts
+from ansible_collections.portside.stack.plugins.plugin_utils._route_loops import loop_problems
+from ansible_collections.portside.stack.plugins.plugin_utils._route_model import known_hosts
 from ansible_collections.portside.stack.plugins.plugin_utils._routes import Problem, Route, described
 
 Services = t.Dict[str, model.Mapping]
@@ -49,14 +50,12 @@ def target_problems(stack: t.Any, stacks: t.Any) -> t.List[Problem]:
         for kind, text in _route_problems(route, about):
             ended = text if text.endswith("?") else text + "."
             found.append(Problem((route.index,), kind, "error", "{0}: {1}".format(described(route), ended)))
-    return found
+    return found + loop_problems(about.stack, about.routes, about.hosts)
 
 
 def _route_problems(route: Route, about: _Edge) -> Found:
     if route.url:
         yield from _url_problems(route, about)
-    elif route.redirect:
-        yield from _redirect_problems(route, about)
     elif route.service and route.stack in ("", str(about.stack.get("name"))):
         yield from _own_problems(route, about.stack)
     elif route.service and about.others:
@@ -204,22 +203,6 @@ def _hosts_file_problems(host: str, stack: model.Mapping, extra: t.List[str]) ->
     elif host not in extra:
         text = 'the edge {0!r} does not know {1}; declare extra_hosts: ["{1}:host-gateway"] for it'
         yield _UNKNOWN, text.format(edges.edge_service(stack), host)
-
-
-def _redirect_problems(route: Route, about: _Edge) -> Found:
-    """Back to the very same request: browsers give up, and nothing else tells."""
-    if route.kind == "regex" or not route.redirect.endswith("{uri}"):
-        return
-    origin = route.redirect[: -len("{uri}")]
-    host, port = _place(origin)
-    edge = edges.edge_of(about.stack)
-    scheme = "https" if edge.get("tls") or edge.get("tunnel") else "http"
-    if origin.lower() not in ("{0}://{1}".format(scheme, host), "{0}://{1}:{2}".format(scheme, host, port)) or port != _PORTS[scheme]:
-        return
-    found = answer(about.routes, about.hosts, host, quote(route.path)).route
-    if found is not None and found.index == route.index:
-        text = "whoever asks for {0}{1} is sent there again, for ever; give the route the host that is to be left, or put the one for {0} above it"
-        yield _INVALID, text.format(host, route.path)
 
 
 def _place(url: str) -> t.Tuple[str, int]:

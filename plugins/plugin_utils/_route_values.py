@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 from ansible_collections.portside.stack.plugins.module_utils._edge_places import CHALLENGES, OWN
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
+from ansible_collections.portside.stack.plugins.plugin_utils._nginx_text import value as word
 from ansible_collections.portside.stack.plugins.plugin_utils._report import did_you_mean, shown
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK")
@@ -22,6 +23,8 @@ STREAMS = ("websocket", "sse")
 REDIRECTS = (301, 302, 303, 307, 308)
 RESERVED = (CHALLENGES.rstrip("/"), OWN.rstrip("/"))
 _LONGEST = 1000
+# An empty segment, or . or .. as one, which programs resolve, some only once they have taken off the parameters behind a ;.
+UNRESOLVED = re.compile(r"//|/;[^/]*/|/\.\.?(?:[/;]|\Z)")
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 # IDNA 2003, which Python has, and IDNA 2008 give these other forms.
 _DEVIATING = re.compile("[\u00df\u03c2\u200c\u200d]")
@@ -68,6 +71,8 @@ def plain_path(given: t.Any) -> str:
         raise StackError("it is empty; write / for all paths")
     if not given.startswith("/"):
         hint = "the name goes into `host`, the path begins with /" if "://" in given else "write '/{0}'".format(given[:60])
+        if "*" in given[:-1]:
+            hint = "write {0}".format(_as_regex("/" + given))
         raise StackError("{0} does not begin with a slash; {1}".format(shown(given), hint))
     if "%" in given:
         raise StackError("{0} is encoded, and paths are compared decoded; write {1}".format(shown(given), shown(unquote(given).replace("%", ""))))
@@ -78,27 +83,37 @@ def plain_path(given: t.Any) -> str:
         raise StackError("{0} has a control character, which is refused with 400; leave it out (a text block of YAML ends with one)".format(shown(given)))
     if any(char == "\ufffd" or 0xD800 <= ord(char) < 0xE000 for char in given):
         raise StackError("{0} has a character that stands for broken text; save the declaration as UTF-8".format(shown(given)))
-    if "//" in given or any(segment in (".", "..") for segment in given.split("/")):
-        raise StackError("{0} has an empty, . or .. segment, which is refused with 400; write the path without".format(shown(given)))
+    if "\\" in given:
+        raise StackError("{0} has a backslash, which is refused with 400, as some programs take it for a slash; write / or leave it out".format(shown(given)))
+    if UNRESOLVED.search(given):
+        text = "{0} has an empty, . or .. segment, perhaps with a ; behind it, which is refused with 400; write the path without"
+        raise StackError(text.format(shown(given)))
     if len(given) > _LONGEST:
         raise StackError("it is longer than {0} characters; use a shorter prefix".format(_LONGEST))
     if any(given == place or given.startswith(place + "/") for place in RESERVED):
         raise StackError("{0} is answered by the edge itself; use another path than {1}".format(shown(given), " and ".join(RESERVED)))
     if "*" in given:
-        raise StackError("{0} has a star elsewhere than at the end of a prefix; write a prefix, or a regex with [^/]+ in its place".format(shown(given)))
+        raise StackError("{0} has a star elsewhere than at the end of a prefix; write a prefix without it, or {1}".format(shown(given), _as_regex(given)))
     return given
+
+
+def _as_regex(given: str) -> str:
+    """What a path with stars inside most probably means, each a part of one segment."""
+    segments = [re.sub(r"[.+?()\[\]{}|^$]", r"\\\g<0>", segment) for segment in given.rstrip("*").split("/")]
+    text = "/".join("[^/]+" if set(one) == {"*"} else re.sub(r"\*+", "[^/]*", one) for one in segments)
+    return "regex: {0}".format(shown(text + ".*") if given.endswith("*") else shown(text) + ", with (/.*)? behind it for what is below")
 
 
 def prefix_path(given: t.Any) -> str:
     """A prefix; the globs of people are taken for what they mean by them."""
-    if isinstance(given, str) and given.endswith("*"):
+    if isinstance(given, str) and given.endswith("*") and "*" not in given[:-1]:
         return "/" if given in ("*", "/*") else plain_path(given[:-1])
     return plain_path(given)
 
 
 def glob_path(given: t.Any) -> str:
     """What documents write with a star at the end, as a prefix."""
-    if isinstance(given, str) and given and not given.endswith("*"):
+    if isinstance(given, str) and given and "*" not in given:
         raise StackError("{0} does not say whether what is below it is meant; write `exact` or `prefix` in the place of `path`".format(shown(given)))
     return prefix_path(given)
 
@@ -155,10 +170,12 @@ def body(given: t.Any) -> str:
     """The text of a static response, as nginx's configuration can hold it."""
     if not isinstance(given, str):
         raise StackError("body {0} is not text; write it in quotes".format(shown(given)))
-    if "$" in given or any(ord(char) < 0x20 and char not in "\n\t" or ord(char) == 0x7F for char in given):
-        raise StackError("body has a $ or a control character, which nginx would not send as they are; leave them out, or serve it by a service")
-    if len(given.encode("utf-8", "surrogatepass")) > 3000 or any(0xD800 <= ord(char) < 0xE000 for char in given):
-        raise StackError("body is longer than 3000 bytes or no text; serve it by a service")
+    if any(ord(char) < 0x20 and char not in "\n\t" or ord(char) == 0x7F for char in given):
+        raise StackError("body has a control character, which nginx would not send as it is; leave it out, or serve it by a service")
+    try:
+        word(given)
+    except StackError as error:
+        raise StackError("body {0}".format(error)) from error
     return given
 
 
@@ -188,11 +205,11 @@ def stream(given: t.Any) -> str:
     return str(given)
 
 
-def rate(given: t.Any) -> t.Tuple[str, int]:
+def rate(key: str, given: t.Any) -> t.Tuple[str, int]:
     """The rate as nginx has it, and the burst that is its own number."""
     found = _RATE.fullmatch(given) if isinstance(given, str) else None
     if not found:
-        raise StackError("rate {0} is not a rate; write 10r/s (a second) or 30r/m (a minute)".format(shown(given)))
+        raise StackError("{0} {1} is not a rate; write {0}: 10r/s (ten a second) or 30r/m (thirty a minute)".format(key, shown(given)))
     return found.group(), int(found.group(1))
 
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 from ansible_collections.portside.stack.plugins.plugin_utils import _route_values as values
 from ansible_collections.portside.stack.plugins.plugin_utils._report import did_you_mean, shown
-from ansible_collections.portside.stack.plugins.plugin_utils._route_backtracking import has_too_many_ways
+from ansible_collections.portside.stack.plugins.plugin_utils._route_backtracking import too_many_ways
 from ansible_collections.portside.stack.plugins.plugin_utils._route_language import TooCostly, counts_characters, explore, tree_node
 from ansible_collections.portside.stack.plugins.plugin_utils._route_regex import parse_regex, regex_size, regex_text
 from ansible_collections.portside.stack.plugins.plugin_utils._route_values import host_pattern
@@ -265,10 +265,11 @@ class _Reading:
         if found["stream"] == "websocket" and found["methods"] and "GET" not in found["methods"]:
             self._add("stream: websocket begins with a GET, which methods does not allow; add GET")
         rate_limit = self._mapping("rate_limit", "rate", ("rate", "burst"))
+        key = "rate_limit.rate" if isinstance(given.get("rate_limit"), dict) else "rate_limit"
         if rate_limit is not None:
-            found["rate"], found["burst"] = self._read(values.rate, rate_limit.get("rate"), ("", 0))
+            found["rate"], found["burst"] = self._read(lambda value: values.rate(key, value), rate_limit.get("rate"), ("", 0))
             if "burst" in rate_limit:
-                found["burst"] = self._read(lambda value: values.number("burst", value, 0, 100000), rate_limit["burst"], 0)
+                found["burst"] = self._read(lambda value: values.number("rate_limit.burst", value, 0, 100000), rate_limit["burst"], 0)
         return found
 
 
@@ -284,11 +285,13 @@ def _normal_regex(given: str) -> str:
         hint = "write \\. for a dot, [a-z0-9] or the like where characters are counted, or one . or [^/] with + or *"
         text = "{0} is matched in bytes by nginx and in characters by cloudflared, which differs for {1}; {2}"
         raise StackError(text.format(shown(given), shown(differs), hint))
-    if has_too_many_ways(node):
-        hint = "write (a+)+ as a+, and give what is repeated a certain end, as in ([a-z]+/)*"
-        raise StackError("{0} repeats what can match one text in several ways, on which nginx gives up with 500; {1}".format(shown(given), hint))
+    trouble = too_many_ways(node)
+    if trouble:
+        text = "{0} has {1}, which can match one text in so many ways that nginx is busy for long, or gives up with 500; {2}"
+        raise StackError(text.format(shown(given), shown(trouble.part), trouble.remedy))
     if not any(0 in one.patterns for one in reached):
-        raise StackError("{0} matches no path that a request can have; begin it with /, without empty, . and .. segments".format(shown(given)))
+        hint = "begin it with /, without backslashes and without empty, . and .. segments"
+        raise StackError("{0} matches no path that a request can have; {1}".format(shown(given), hint))
     if all(one.patterns != {0} for one in reached):
         raise StackError("{0} only has paths that the edge answers itself; use others than {1}".format(shown(given), " and ".join(values.RESERVED)))
     return regex_text(node)

@@ -10,11 +10,11 @@ import re
 from hypothesis import strategies as st
 
 # Few names, so that routes meet; with what is special: a dot, a space, a character of two bytes.
-SEGMENTS = ("a", "b", "ab", "a.b", "é", "a b", "...")
+SEGMENTS = ("a", "b", "ab", "a.b", "é", "a b", "...", "a;")
 PARTS = st.lists(st.sampled_from(SEGMENTS), max_size=3)
 PATHS = st.builds(lambda parts, end: "/" + "/".join(parts) + (end if parts else ""), PARTS, st.sampled_from(["", "/"]))
 WIDE = ("[^/]+", ".*", "[^/]*", "[^a]+", "[\\W\\d]*")
-NARROW = ("a", "b", "/", "\\.", "[ab]", "\\w", "[a-c.]", "(?:a|b/)", "(a|ab)", "\\s")
+NARROW = ("a", "b", "/", "\\.", "[ab]", "\\w", "[a-c.]", "(?:a|b/)", "(a|ab)", "\\s", "[.;]", ";")
 PIECES = st.one_of(
     st.sampled_from(WIDE),
     st.sampled_from(NARROW),
@@ -41,8 +41,8 @@ def route_lists(hosts=(None,), most=6):
 
 
 # Raw targets as clients send them: what is decoded, what is refused, what is neither.
-GOOD = ("a", "b", "ab", "a.b", "%61", "%C3%A9", "é", "%20", "%5c", "...", "A", "%FF", "%25", "%3f", "%23", "a" * 300)
-RAW = (*GOOD, *GOOD, ".", "..", "%2e", "%2F", "", "%", "%00", "#")
+GOOD = ("a", "b", "ab", "a.b", "%61", "%C3%A9", "é", "%20", "a;x", ";", "...", "A", "%25", "%3f", "%23", "a" * 300)
+RAW = (*GOOD, *GOOD, ".", "..", "%2e", "%2F", "", "%", "%00", "#", "..;", ".%3bx", ";x", "\\", "%5c", "%FF", "%C0%AF")
 TARGETS = st.builds(
     lambda parts, end, query: "/" + "/".join(parts) + end + query,
     st.lists(st.sampled_from(RAW), max_size=4),

@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 from ansible_collections.portside.stack.plugins.plugin_utils import _cloudflared_rules as rules
 from ansible_collections.portside.stack.plugins.plugin_utils._cloudflared_hosts import second_form
+from ansible_collections.portside.stack.plugins.plugin_utils._cloudflared_ingress import REFUSED
 from ansible_collections.portside.stack.plugins.plugin_utils._cloudflared_problems import cloudflared_problems
 from ansible_collections.portside.stack.plugins.plugin_utils._cloudflared_rules import cloudflared_match
 from hypothesis import given
@@ -64,6 +65,8 @@ def test_the_measurement_has_enough_of_everything():
     assert MEASURED["produced_by"].startswith("cloudflared 2026.8.2 ")
     assert sum(bool(case["refused"]) for case in MEASURED["cases"]) > 80
     assert sum(len(case["answers"]) for case in MEASURED["cases"]) > 500
+    # Made rules begin with this very expression.
+    assert REFUSED in [rule.get("path") for case in MEASURED["cases"] for rule in case["rules"] if isinstance(rule, dict)]
 
 
 @pytest.mark.parametrize(

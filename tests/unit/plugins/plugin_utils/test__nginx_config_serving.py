@@ -69,9 +69,23 @@ def test_a_service_is_told_who_asks_for_what(server):
 
 def test_without_real_ip_nobody_is_believed(server):
     with server.serving(config([route()])):
-        asked = ["curl", "-s", "-H", "X-Forwarded-For: 1.2.3.4", "-H", "X-Forwarded-Proto: https", "-H", "CF-Connecting-IP: 1.2.3.4", "http://127.0.0.1/"]
+        asked = ["curl", "-s", "-H", "X-Forwarded-For: 1.2.3.4", "-H", "X-Forwarded-Proto: https", "-H", "CF-Connecting-IP: 1.2.3.4"]
+        asked += ["-H", "True-Client-IP: 1.2.3.4", "http://127.0.0.1/"]
         headers = dict(json.loads(server.inside(*asked).stdout)["headers"])
     assert (headers["X-Forwarded-For"], headers["X-Real-IP"], headers["X-Forwarded-Proto"]) == ("127.0.0.1", "127.0.0.1", "http")
+    assert not {"CF-Connecting-IP", "True-Client-IP"} & set(headers)
+
+
+@pytest.mark.parametrize("header", ["cf-connecting-ip", "True-Client-IP"])
+def test_the_header_that_is_believed_is_handed_on_as_it_was_believed(server, header):
+    spoofed = ["CF-Connecting-IP: 203.0.113.7", "True-Client-IP: 203.0.113.7"]
+    with server.serving(config([{"service": "127.0.0.1", "port": 9001}], real_ip={"from": ["127.0.0.0/8"], "header": header})):
+        believed = json.loads(server.inside("curl", "-s", *(part for line in spoofed for part in ("-H", line)), "http://127.0.0.1/").stdout)["headers"]
+        other = told(server.ask("80.sock", request("GET", "/", headers=spoofed)))["headers"]
+    names = ("cf-connecting-ip", "true-client-ip")
+    assert {name.lower(): value for name, value in believed if name.lower() in names} == {header.lower(): "203.0.113.7"}
+    # A socket is no proxy that is to be believed.
+    assert {name: other.get(name) for name in names} == {name: "unix:" if name == header.lower() else None for name in names}
 
 
 def test_behind_a_tunnel_cloudflare_says_who_asks(server):
@@ -79,9 +93,11 @@ def test_behind_a_tunnel_cloudflare_says_who_asks(server):
     # The tunnel's container has a private address; here there is only this one.
     text = text.replace("10.0.0.0/8", "127.0.0.0/8")
     with server.serving(text):
-        asked = ["curl", "-s", "-H", "X-Forwarded-For: 1.2.3.4", "-H", "X-Forwarded-Proto: https", "-H", "CF-Connecting-IP: 203.0.113.9", "http://127.0.0.1/"]
+        asked = ["curl", "-s", "-H", "X-Forwarded-For: 1.2.3.4", "-H", "X-Forwarded-Proto: https", "-H", "CF-Connecting-IP: 203.0.113.9"]
+        asked += ["-H", "True-Client-IP: 1.2.3.4", "http://127.0.0.1/"]
         headers = dict(json.loads(server.inside(*asked).stdout)["headers"])
     assert (headers["X-Forwarded-For"], headers["X-Real-IP"], headers["X-Forwarded-Proto"]) == ("203.0.113.9", "203.0.113.9", "https")
+    assert (headers["CF-Connecting-IP"], headers.get("True-Client-IP")) == ("203.0.113.9", None)
 
 
 def test_the_host_of_a_url_is_asked_for_by_its_name(server):
@@ -194,7 +210,7 @@ def test_redirects_keep_what_they_are_to_keep(server):
 
 
 def test_responses_are_what_was_declared(server):
-    page = '<p class="x">\\n é; {}</p>\n'
+    page = '<p class="x">\\n é; {} $host ${uri} $1 5$</p>\n'
     routes = [
         {"exact": "/a.json", "respond": {"status": 410, "body": page, "content_type": "text/html; charset=utf-8"}},
         {"exact": "/b.json", "respond": {"status": 200, "body": "b"}},
@@ -211,7 +227,7 @@ def test_responses_are_what_was_declared(server):
 def test_security_headers_are_on_every_answer_once(server):
     routes = [route(prefix="/api"), {"exact": "/gone", "respond": 410}]
     targets = ["/api", "/api/own", "/gone", "/nothing", "/%00", "/health"]
-    changed = {"X-Frame-Options": "DENY", "referrer-policy": None, "Permissions-Policy": 'a=(), b=("x\\y")'}
+    changed = {"X-Frame-Options": "DENY", "referrer-policy": None, "Permissions-Policy": 'a=(), b=("x\\y$host$")'}
     with server.serving(config(routes)):
         usual = {target: server.ask("80.sock", request("GET", target)).headers for target in targets}
     with server.serving(config(routes, headers=changed)):
@@ -223,7 +239,7 @@ def test_security_headers_are_on_every_answer_once(server):
         assert other[target]["x-frame-options"] == ["ALLOW-FROM x" if own else "DENY"]
         assert usual[target]["referrer-policy"] == ["origin" if own else "strict-origin-when-cross-origin"]
         assert other[target].get("referrer-policy") == (["origin"] if own else None)
-        assert other[target]["permissions-policy"] == ['a=(), b=("x\\y")']
+        assert other[target]["permissions-policy"] == ['a=(), b=("x\\y$host$")']
         assert usual[target]["server"] == ["nginx"]
         assert usual[target].get("strict-transport-security") == (["max-age=1"] if own else None)
 

@@ -138,7 +138,72 @@ BAD = {
     "a redirect to itself": (redirect("http://example.com{uri}"), "invalid", ["example.com/ is sent", "for ever"]),
     "to itself with TLS": (redirect("https://example.com:443{uri}", edge={"tls": {"kind": "acme"}}), "invalid", ["example.com", "for ever"]),
     "to itself behind a tunnel": (redirect("https://www.example.com{uri}", edge={**CLOUDFLARED, "kind": "nginx"}), "invalid", ["for ever"]),
+    "with TLS over http": (redirect("http://example.com{uri}", edge={"tls": {"kind": "acme"}}), "invalid", ["GET example.com/ is sent there again"]),
+    "over http behind a tunnel": (redirect("http://example.com{uri}", edge={**CLOUDFLARED, "kind": "nginx"}), "invalid", ["for ever"]),
+    "one page to itself": (redirect("http://example.com/page"), "invalid", ["GET example.com/page is sent there again", "put a route", "above routes[1]"]),
+    "a path to itself": (stack({"prefix": "/", "redirect": "/sorry"}), "invalid", ["GET /sorry is sent there again"]),
+    "a regex to itself": (
+        stack({"regex": "/[0-9]+", "redirect": "http://example.com{uri}"}, edge={**NGINX, "hosts": ["example.com"]}),
+        "invalid",
+        ["GET example.com/0 is sent there again"],
+    ),
+    "longer and longer": (
+        stack({"prefix": "/", "redirect": "/new{uri}"}),
+        "invalid",
+        ["GET / is sent to /new/, from there by itself to /new/new/, from there by itself to", "and so on, for ever"],
+    ),
 }
+
+
+def moved(one, other, first=None, second=None, **edge):
+    """Each of two hosts leads to the other."""
+    there, back = first or "https://{0}{{uri}}".format(other), second or "https://{0}{{uri}}".format(one)
+    routes = [{"host": one, "redirect": there}, {"host": other, "redirect": back}]
+    return stack(*routes, edge={**NGINX, "tls": {"kind": "acme"}, **edge}, routes=[{"exact": "/web", "service": "web", "port": 3000}, *routes])
+
+
+# Loops over several routes -> the routes' positions and the words.
+LOOPS = {
+    "two hosts": (
+        moved("a.example", "b.example"),
+        (1, 2),
+        [
+            "routes[1] (host a.example, prefix '/' -> redirect 308 to https://b.example{uri}): GET a.example/ is sent to b.example/, ",
+            "from there by routes[2] (host b.example, prefix '/' -> redirect 308 to https://a.example{uri}) to a.example/, for ever; ",
+            "put a route that answers a.example/ above routes[1]",
+        ],
+    ),
+    "www and apex, by way of http": (
+        moved("www.example.com", "example.com", first="http://example.com{uri}"),
+        (1, 2),
+        ["www.example.com/ is sent to example.com/"],
+    ),
+    "below a star": (moved("*.example.com", "example.com", first="https://example.com{uri}", second="https://a.example.com{uri}"), (1, 2), ["for ever"]),
+    "where they meet": (
+        stack(
+            {"host": "b.example", "prefix": "/old", "redirect": "http://a.example/back{uri}"},
+            {"host": "b.example", "service": "api", "port": 1},
+            {"host": "a.example", "prefix": "/back/old/2", "redirect": "http://b.example/old/2"},
+            {"host": "a.example", "service": "api", "port": 1},
+        ),
+        (1, 3),
+        ["GET b.example/old/2 is sent to a.example/back/old/2, from there by routes[3]"],
+    ),
+    "three paths": (
+        stack({"exact": "/a", "redirect": "/b"}, {"exact": "/b", "redirect": "/c"}, {"exact": "/c", "redirect": "/a?x"}),
+        (1, 2, 3),
+        ["GET /a is sent to /b, from there by routes[2]", "to /c, from there by routes[3]", "to /a, for ever"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("declared", "positions", "words"), LOOPS.values(), ids=LOOPS)
+def test_redirects_in_a_circle_are_told_once_with_all_their_routes(declared, positions, words):
+    found = target_problems(with_edge(declared), [])
+    assert [problem.routes for problem in found] == [positions]
+    assert [word for word in words if word not in found[0].message] == []
+
+
 # Where the order of the routes makes the difference.
 LATER = {
     "a redirect above what is meant": redirect("http://example.com{uri}", {"prefix": "/api", "service": "api", "port": 1}),
@@ -195,8 +260,12 @@ GOOD = {
     "from below": stack({"host": "*.example.com", "redirect": "http://example.com{uri}"}, MAIN),
     "to TLS that ends elsewhere": redirect("https://example.com{uri}"),
     "to another port": redirect("http://example.com:8443{uri}"),
-    "to one page": redirect("http://example.com/page"),
-    "by a regex": stack({"regex": "/[0-9]+", "redirect": "http://example.com{uri}"}, edge={**NGINX, "hosts": ["example.com"]}),
+    "to one page": redirect("http://example.com/page", {"exact": "/page", "respond": 204}),
+    "to what the edge answers itself": redirect("http://example.com/health"),
+    "below, where a service answers": stack({"prefix": "/new", "service": "api", "port": 1}, {"prefix": "/", "redirect": "/new{uri}"}),
+    "to a path that is refused": redirect("/a/./b"),
+    "twice, to an end": stack(to(prefix="/c"), {"prefix": "/b", "redirect": "/c{uri}"}, {"prefix": "/a", "redirect": "/b{uri}"}),
+    "www to apex": stack({"host": "www.example.com", "redirect": "https://example.com{uri}"}, MAIN, edge={**NGINX, "tls": {"kind": "acme"}}),
 }
 
 

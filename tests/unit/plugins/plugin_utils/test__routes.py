@@ -3,6 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import ast
+import re
+
 import pytest
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 from ansible_collections.portside.stack.plugins.plugin_utils._route_problems import route_problems
@@ -102,13 +105,21 @@ BAD = [
     ({"prefix": "/a//b"}, "empty, . or ..", "write the path without"),
     ({"prefix": "/a/../b"}, "empty, . or ..", "write the path without"),
     ({"exact": "/a/."}, "empty, . or ..", "write the path without"),
+    ({"exact": "/a/..;/b"}, "empty, . or ..", "write the path without"),
+    ({"prefix": "/a/.;x"}, "empty, . or ..", "write the path without"),
+    ({"exact": "/;/b"}, "; behind it", "write the path without"),
+    ({"exact": "/a\\b"}, "a backslash", "write / or leave it out"),
+    ({"regex": "/a\\\\b"}, "no path", "without backslashes"),
+    ({"regex": "/\\.\\.;[a-z]+"}, "no path", "begin it with /"),
     ({"exact": "/a\n"}, "control character", "leave it out"),
     ({"exact": "/a\0"}, "control character", "leave it out"),
     ({"exact": "/a\ufffd"}, "broken", "UTF-8"),
-    ({"prefix": "/*/a"}, "star", "write a prefix"),
-    ({"prefix": "/a**"}, "star", "write a prefix"),
-    ({"exact": "/a*"}, "star", "write a prefix"),
-    ({"path": "*/x"}, "below it", "prefix"),
+    ({"prefix": "/*/a"}, "star", "write a prefix without it, or regex: '/[^/]+/a', with (/.*)? behind it"),
+    ({"prefix": "/a**"}, "star", "or regex: '/a.*'"),
+    ({"exact": "/a*"}, "star", "or regex: '/a.*'"),
+    ({"path": "*/x"}, "begin with a slash", "write regex: '/[^/]+/x'"),
+    ({"path": "/2*/x"}, "star", "or regex: '/2[^/]*/x', with"),
+    ({"path": "/v1.*/(x)*"}, "star", "or regex: '/v1\\\\.[^/]*/\\\\(x\\\\).*'"),
     ({"prefix": "/" + "a" * 1000}, "longer", "shorter"),
     ({"prefix": "/.well-known/portside/x"}, "edge itself", "use another path"),
     ({"exact": "/.well-known/acme-challenge"}, "edge itself", "use another path"),
@@ -120,6 +131,8 @@ BAD = [
     ({"regex": "[0-9]+"}, "no path", "begin it with /"),
     ({"regex": "/a//b"}, "no path", "begin it with /"),
     ({"regex": "/(a+)+"}, "gives up", "as a+"),
+    ({"regex": "/[a-z]*[a-z]*x"}, "has '[a-z]*[a-z]*'", "one loop for two"),
+    ({"regex": "/" + "a?" * 20 + "b"}, "has 'a?a?", "a{0,20}"),
     ({"regex": "/[a-z]{501}"}, "too large", "write + or *"),
     # The host.
     ({"host": 1}, "not text", "write a name"),
@@ -177,8 +190,9 @@ BAD = [
     ({"service": None, "port": None, "respond": {"status": 204, "body": "x"}}, "no body", "leave body out"),
     ({"service": None, "port": None, "respond": {"status": 200, "content_type": "text/html"}}, "no body", "add body"),
     ({"service": None, "port": None, "respond": {"status": 200, "body": 1}}, "not text", "in quotes"),
-    ({"service": None, "port": None, "respond": {"status": 200, "body": "$x"}}, "$", "serve it by a service"),
-    ({"service": None, "port": None, "respond": {"status": 200, "body": "x" * 3001}}, "3000", "serve it by a service"),
+    ({"service": None, "port": None, "respond": {"status": 200, "body": "a\x1b"}}, "control", "serve it by a service"),
+    ({"service": None, "port": None, "respond": {"status": 200, "body": "$" * 300}}, "body '$$", "shorten it"),
+    ({"service": None, "port": None, "respond": {"status": 200, "body": "x" * 4001}}, "4000", "let a service answer it"),
     ({"service": None, "port": None, "respond": {"status": 200, "body": "x", "content_type": "html"}}, "content_type", "text/html"),
     # The rest.
     ({"stream": "ws"}, "stream 'ws'", "websocket or sse"),
@@ -188,10 +202,11 @@ BAD = [
     ({"methods": []}, "not a list", "leave it out"),
     ({"methods": ["get"]}, "'get'", "did you mean 'GET'?"),
     ({"methods": ["BREW"]}, "'BREW'", "use some of GET"),
+    ({"rate_limit": "ten per second"}, "rate_limit 'ten per second' is not a rate", "write rate_limit: 10r/s"),
     ({"rate_limit": "10/s"}, "not a rate", "10r/s"),
-    ({"rate_limit": 10}, "not a rate", "10r/s"),
-    ({"rate_limit": {"burst": 10}}, "not a rate", "10r/s"),
-    ({"rate_limit": {"rate": "10r/s", "burst": -1}}, "burst -1", "from 0"),
+    ({"rate_limit": 10}, "rate_limit 10 is not a rate", "10r/s"),
+    ({"rate_limit": {"burst": 10}}, "rate_limit.rate None is not a rate", "write rate_limit.rate: 10r/s"),
+    ({"rate_limit": {"rate": "10r/s", "burst": -1}}, "rate_limit.burst -1", "from 0"),
     ({"rate_limit": {"rate": "10r/s", "bursts": 1}}, "key 'bursts'", "did you mean 'burst'?"),
     ({"max_body": 200}, "not a size", "such as 200m"),
     ({"max_body": "200mb"}, "not a size", "such as 200m"),
@@ -217,6 +232,13 @@ def test_every_bad_declaration_is_told_with_its_position_and_a_remedy(keys, reas
     errors = [problem for problem in problems if problem.level == "error"]
     assert all(problem.routes == (1,) and problem.message.startswith("routes[1] (") for problem in errors)
     assert any(reason in problem.message and remedy in problem.message for problem in errors), [problem.message for problem in errors]
+
+
+@pytest.mark.parametrize("key", ["path", "prefix", "exact"])
+@pytest.mark.parametrize("path", ["/*/a", "/2*/x", "*/x/*", "/v1.*/(x)*", "/a$*b|/**/c"])
+def test_the_regex_that_is_proposed_is_accepted(key, path):
+    message = parse_routes([{key: path, **API}])[1][0].message
+    assert parse_routes([{"regex": ast.literal_eval(re.search("regex: ('.*')", message).group(1)), **API}])[1] == []
 
 
 @pytest.mark.parametrize(

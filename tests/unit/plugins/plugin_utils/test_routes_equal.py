@@ -28,7 +28,7 @@ USUAL = ["a", "b", "api"]
 SEGMENTS = st.one_of(
     st.sampled_from(USUAL),
     st.sampled_from(USUAL),
-    st.sampled_from(["apiary", "v1", "A", "é", "E\u0301", "日本", "x y", "a.b", "...", ";", "a\\b", "+", "~", "$", '"', "{a}"]),
+    st.sampled_from(["apiary", "v1", "A", "é", "E\u0301", "日本", "x y", "a.b", "...", "a;x", "a..;", "+", "~", "$", '"', "{a}"]),
 )
 PATHS = st.builds(lambda segments, slash: "/" + "/".join(segments) + slash, st.lists(SEGMENTS, min_size=1, max_size=3), st.sampled_from(["", "", "/"]))
 REGEXES = st.sampled_from(
@@ -49,8 +49,10 @@ ORDERS = st.sampled_from([lambda route: 0, lambda route: "regex" not in route, l
 ROUTES = st.builds(lambda routes, order: sorted(routes, key=order), ANY_ORDER, ORDERS)
 KNOWN = st.sampled_from([[], [], ["one.test"], ["one.test", "*.two.test"], ["*.test"]])
 ENDS = """
-/ x é \udcff %ff %C3 ;x \\ %5c %20 + %25 %2525 %252f %3F %23 %26 $ .b /.b /b. /..b /... /. /.. /./a /../a /..;/a /%2e /%2E%2e/a /.%2e /%2Eb %2eb
+/ x é \udcff %ff %C3 ;x \\ %5c %20 + %25 %2525 %252f %3F %23 %26 $ .b /.b /b. /..b /... /. /.. /./a /../a /%2e /%2E%2e/a /.%2e /%2Eb %2eb
 %2f %2Fa a%2F..%2Fb %00 %0a %0Aa /%0d %1f %7F % %4 %zz %u0041 # #a /#?x
+/..;/a /.;x=1/a /..; /..%3b/a /x/..%3Bx /...;/a /;/a /%3bx/a /; /;x a;/b /\\..\\a /%5C..%5Ca
+%C0%AF %c0%ae%c0%ae/a %E0%80%AF %ED%A0%80 %EF%BF%BC %EF%BF%BD %F0%9F%98%80 %F0%80%80%AF %F4%90%80%80 %C3a \udcc0\udcaf
 """
 # What is asked for a path; each is the path that clients send for it, changed.
 CHANGES: t.Dict[str, t.Callable[[str], str]] = {
@@ -203,7 +205,7 @@ def expected_of_cloudflared(routes, hosts, host, target):
     # It is given the path decoded, without query and fragment.
     path = unquote_to_bytes(re.split("[?#]", target)[0].encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
     refused = decoded_path(target) is None
-    if refused and re.search(r"//|/\.\.?(/|\Z)|[\x00-\x1f\x7f]", path):
+    if refused and re.search("//|/;[^/]*/|/\\.\\.?([/;]|\\Z)|[\x00-\x1f\x7f\\\\\ufffd\udc80-\udcff]", path):
         return "http_status:400"
     if refused:
         # The one difference: what it cannot see it answers as what it sees.
@@ -215,6 +217,32 @@ def expected_of_cloudflared(routes, hosts, host, target):
     return "http://r{0}.test".format(route.index) if route else "http_status:404"
 
 
+# Of which paths are made that some program reads in its own way; bytes at the borders of what UTF-8 allows.
+BYTES = "20 2b 3b 5c 61 7f 80 8f 90 9f a0 bf c0 c1 c2 df e0 e1 ec ed ee ef f0 f1 f3 f4 f5 ff bd be"
+PIECES = ["/", "/", "/", ".", "..", ";", "%3b", "%3B", "\\", "%5c", "a", "é", "日", "😀", "%E2%82%AC", "%F0%9F%98%80", "%EF%BF%BD", "?", "?/../"]
+MIXED = st.lists(
+    st.one_of(
+        st.sampled_from(PIECES),
+        st.sampled_from(["%" + one for one in BYTES.split()]),
+        st.sampled_from([chr(0xDC00 + byte) for byte in range(0x80, 0x100)]),
+    ),
+    max_size=7,
+).map(lambda pieces: "/" + "".join(pieces))
+
+
+@settings(max_examples=15, suppress_health_check=LARGE)
+@given(st.lists(MIXED, min_size=30, max_size=60))
+def test_all_refuse_the_same_paths(server, targets):
+    routes = [{"url": "http://r.test"}]
+    config = one_config([nginx_config({"name": "s", "services": {}, "edge": {"kind": "nginx", "health": ""}, "routes": [{"respond": 204}]})])
+    rules = cloudflared_ingress({"name": "s", "services": {}, "edge": {"kind": "cloudflared", "tunnel": "t", "credentials": "c"}, "routes": routes})["ingress"]
+    with server.serving(config):
+        for target in targets:
+            refused = decoded_path(target) is None
+            assert server.ask("0.sock", request("GET", target, "one.test")).status == (400 if refused else 204), target
+            assert cloudflared_match(rules, "one.test", target) == (0 if refused else 1), target
+
+
 @pytest.mark.parametrize("target", ["http://example.com/x", "*", "x", "/a b", "/a\tb", "/a\x01", "/\x7f"])
 def test_what_is_no_path_gets_no_route(server, target):
     stack = {"name": "s", "services": {}, "edge": {"kind": "nginx", "health": ""}, "routes": [{"prefix": "/", "respond": 204}]}
@@ -224,7 +252,7 @@ def test_what_is_no_path_gets_no_route(server, target):
     assert reply.status == (204 if target.startswith("http") else 400)
 
 
-@pytest.mark.parametrize("path", ["//x", "/x/../y", "/x%2fy", "/%2e/", "/x#y", "/x%0a", "/%"])
+@pytest.mark.parametrize("path", ["//x", "/x/../y", "/x%2fy", "/%2e/", "/..;/y", "/x\\y", "/%C0%AF", "/x#y", "/x%0a", "/%"])
 def test_the_path_behind_a_host_is_refused_like_any_other(server, path):
     stack = {"name": "s", "services": {}, "edge": {"kind": "nginx", "health": ""}, "routes": [{"prefix": "/", "respond": 204}]}
     with server.serving(one_config([nginx_config(stack)])):
