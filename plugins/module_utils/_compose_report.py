@@ -8,6 +8,7 @@ This module util is PRIVATE to the portside.stack collection. It can have breaki
 
 from __future__ import annotations
 
+import errno
 import typing as t
 
 from ansible_collections.portside.stack.plugins.module_utils._compose_plan import Action
@@ -37,8 +38,10 @@ class Interrupted(ActivationFailed):
 def error_text(stack: str, error: Exception) -> str:
     """An error as people read it, also one that does not know whose it is."""
     if isinstance(error, OSError):
-        return "stack {0}: {1}: {2}. Remedy: mend that on the host, then run again.".format(
-            stack, error.filename or "a file of the stack", error.strerror
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        remedy = "make room there (df -h and docker system df say what is taken)" if full else "mend that on the host"
+        return "stack {0}: {1}: {2}. Remedy: {3}, then run again.".format(
+            stack, error.filename or "a file of the stack", error.strerror, remedy
         )
     if isinstance(error, EngineUnavailable):
         return "stack {0}: {1}".format(stack, error)
@@ -75,7 +78,7 @@ def redacted(failure: Failure, redact: t.Callable[[str], str]) -> Failure:
     container = failure.container
     if container is not None:
         container = container._replace(probe=redact(container.probe), error=redact(container.error))
-    return failure._replace(container=container, output=redact(failure.output))
+    return failure._replace(reason=redact(failure.reason), container=container, output=redact(failure.output))
 
 
 def left_text(file: str, service: str, others: t.Iterable[str]) -> str:

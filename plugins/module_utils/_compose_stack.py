@@ -33,8 +33,9 @@ from ansible_collections.portside.stack.plugins.module_utils._compose_wait impor
     Event,
     converge,
 )
-from ansible_collections.portside.stack.plugins.module_utils._edge_activate import Edge, EdgeWork
+from ansible_collections.portside.stack.plugins.module_utils._edge_activate import Edge
 from ansible_collections.portside.stack.plugins.module_utils._edge_server import HostNetwork
+from ansible_collections.portside.stack.plugins.module_utils._edge_work import EdgeWork
 from ansible_collections.portside.stack.plugins.module_utils._engine import EngineClient, EngineUnavailable
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 from ansible_collections.portside.stack.plugins.module_utils._lease import utc
@@ -90,9 +91,7 @@ class StackOnHost:
 
     def look(self) -> Situation:
         """Read what is there now."""
-        found = Situation(
-            self.definition, self.project_directory, self.engine, self._clock.time(), self.check_mode
-        )
+        found = Situation(self.definition, self.project_directory, self.engine, self._clock.time(), self.check_mode)
         self._containers = found.containers
         self.reachable = found.reachable
         return found
@@ -114,6 +113,7 @@ class StackOnHost:
             self._note(work, self._edge_work(work, True))
         else:
             self._until_up(Situation.everything, True)
+            self._edge.settle(self._containers)
         return self.result()
 
     def start_missing(self, names: t.Iterable[str], themselves: bool = False) -> None:
@@ -229,22 +229,24 @@ class StackOnHost:
         if plan.changed:
             self._containers = read_containers(self.engine, self.stack, self._clock.time())
         if machine.failure:
-            raise self._failed(machine, work)
+            raise self._failed(machine, work, edge)
 
     def _remove(self, host: Host, containers: t.List[Container], why: str) -> None:
         for container in containers:
             self._event(Event(0.0, container.service, "remove ({0})".format(why), ""))
         host.remove(containers)
 
-    def _failed(self, machine: Convergence, work: Work) -> ActivationFailed:
+    def _failed(self, machine: Convergence, work: Work, edge: t.Optional[EdgeWork]) -> ActivationFailed:
         failure = redacted(machine.failure, self._redact)
         container = failure.container
         logs = [self._redact(line) for line in self.engine.logs(container.id, _LOG_LINES)] if container else []
         blocked = [self.services[failure.service]] if failure.output else []
         held = held_ports(self.stack, blocked, self.engine, self.listeners)
         left = work.plan.actions.keys() - self._acted.keys()
+        if edge and edge.kept and not self._edge.began:
+            left.add(edge.service)
         self._actions = [action for action in self._actions if action["service"] not in left]
-        self._changed = bool(self._acted or work.missing or work.places or work.plan.orphans_first)
+        self._changed = bool(self._acted or self._edge.began or work.missing or work.places or work.plan.orphans_first)
         details = self.result()
         del details["diff"]
         details["failure"] = {
@@ -269,10 +271,10 @@ class StackOnHost:
     def absent(self) -> t.Dict[str, t.Any]:
         """Remove containers and networks. Volumes stay, always."""
         if not self.check_mode or self.look().reachable:
-            self._actions = self._patiently(
-                lambda: remove_stack(self.stack, self.services, self.engine, self.check_mode, self.tell)
-            )
+            self._actions = self._patiently(lambda: remove_stack(self.stack, self.services, self.engine, self.check_mode, self.tell))
         forgotten = False if self.check_mode else self._ledger.clear()
+        if not self.check_mode:
+            self._edge.let_go()
         self._changed = bool(self._actions or forgotten)
         before = "".join("{0}: present\n".format(action["service"]) for action in self._actions)
         return dict(self.result(), services={}, diff={"before": before, "after": ""})

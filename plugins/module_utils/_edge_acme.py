@@ -19,6 +19,8 @@ from ansible_collections.portside.stack.plugins.module_utils._filesystem import 
 
 HOME = "/etc/letsencrypt"
 HOOKS = HOME + "/renewal-hooks/deploy"
+# certbot renews what ends in .conf.
+_RENEWAL, _OFF = HOME + "/renewal", ".portside-off"
 _BOOTED = "/run/systemd/system"
 _TIMER = "/etc/systemd/system/timers.target.wants/certbot.timer"
 # certbot keeps all others of it out: another stack may ask just now, or the timer.
@@ -85,6 +87,7 @@ class Certbot:
 
     def issue(self, tls: Tls, webroot: str) -> None:
         """Have a certificate for all names; certbot does nothing where it has one that is not due."""
+        self._resume(tls["certificate"])
         argv = [
             *("certbot", "certonly", "--non-interactive", "--agree-tos", "--webroot", "--webroot-path", webroot),
             *("--cert-name", tls["certificate"], "--server", tls["directory_url"], "--key-type", "ecdsa"),
@@ -107,6 +110,8 @@ class Certbot:
 
     def renewal_lacks(self, tls: Tls, directory: str) -> str:
         """What keeps a renewed certificate from the edge; empty when nothing does, or nothing could."""
+        if self._fs.lstat(self._renewal(tls["certificate"]) + _OFF):
+            return "its certificate is not renewed any more"
         if not self._fs.lstat(self._root + _BOOTED):
             return ""
         path = self._hook()
@@ -116,6 +121,7 @@ class Certbot:
 
     def ensure_renewal(self, tls: Tls, directory: str) -> None:
         """Have certbot renew by its timer, and the edge get what it renewed. Without systemd, later runs see to it."""
+        self._resume(tls["certificate"])
         if not self.renewal_lacks(tls, directory):
             return
         path = self._hook()
@@ -136,12 +142,32 @@ class Certbot:
                     "ends one day. Remedy: mend that on the host, then run again.".format(self._stack, (err or out).strip())
                 )
 
+    def renew_only(self, webroot: str, name: str = "") -> None:
+        """Have none of the stack's other certificates renewed: who answered their challenges may be gone, and certbot would fail
+        for ever. They stay, for a release that is gone back to."""
+        for other in self.kept(webroot):
+            path = self._renewal(other)
+            if other != name and self._fs.lstat(path):
+                self._fs.rename(path, path + _OFF)
+        if not name and self.has_hook():
+            self._fs.unlink(self._hook())
+
+    def _resume(self, name: str) -> None:
+        path = self._renewal(name)
+        if self._fs.lstat(path + _OFF):
+            self._fs.rename(path + _OFF, path)
+
     # -- removal ---------------------------------------------------------------------------------------------------
 
-    def kept(self, names: t.Iterable[str]) -> t.List[str]:
-        """Which of these certificates certbot renews."""
-        path = "{0}{1}/renewal/{2}.conf"
-        return [name for name in names if self._fs.lstat(path.format(self._root, HOME, name))]
+    def kept(self, webroot: str) -> t.List[str]:
+        """The certificates that certbot has for this stack, whether it renews them or not: whichever release asked for them, the
+        challenges were answered from its directory."""
+        home, ours = self._root + _RENEWAL, "portside-{0}".format(self._stack)
+        entries = self._fs.listdir(home) if self._fs.lstat(home) else []
+        own = [entry for entry in entries if entry.startswith(ours) and entry.endswith((".conf", ".conf" + _OFF))]
+        answered = re.compile(r"= *{0},?\s*$".format(re.escape(webroot)), re.MULTILINE)
+        texts = {entry.partition(".conf")[0]: self._fs.read("{0}/{1}".format(home, entry)).decode("utf-8", "replace") for entry in own}
+        return sorted(name for name, text in texts.items() if answered.search(text))
 
     def has_hook(self) -> bool:
         return bool(self._fs.lstat(self._hook()))
@@ -150,13 +176,17 @@ class Certbot:
         """Have nothing renewed any more. The account stays: others may use it."""
         if self.has_hook():
             self._fs.unlink(self._hook())
-        for name in self.kept(names):
+        for name in names:
+            self._resume(name)
             code, out, err = self._run(["certbot", "delete", "--non-interactive", "--cert-name", name], None)
             if code:
                 raise StackError(
                     "stack {0}: certbot could not delete the certificate {1}: {2}. Remedy: mend that, then run the same "
                     "again.".format(self._stack, name, _words(out + "\n" + err).rstrip("."))
                 )
+
+    def _renewal(self, name: str) -> str:
+        return "{0}{1}/{2}.conf".format(self._root, _RENEWAL, name)
 
     def _hook(self) -> str:
         return "{0}{1}/portside-{2}".format(self._root, HOOKS, self._stack)

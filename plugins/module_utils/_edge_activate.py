@@ -32,47 +32,12 @@ from ansible_collections.portside.stack.plugins.module_utils._edge_directory imp
 from ansible_collections.portside.stack.plugins.module_utils._edge_material import Material, Wanted
 from ansible_collections.portside.stack.plugins.module_utils._edge_server import EdgeServer, HostNetwork
 from ansible_collections.portside.stack.plugins.module_utils._edge_swap import EdgeFailed, swap
+from ansible_collections.portside.stack.plugins.module_utils._edge_work import Diff, EdgeWork
 from ansible_collections.portside.stack.plugins.module_utils._engine import EngineClient
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 from ansible_collections.portside.stack.plugins.module_utils._filesystem import FileSystem
 
 _TOKEN = "portside-check"
-Diff = t.Dict[str, str]
-
-
-class EdgeWork:
-    """What there is to do for an edge. ``kept`` tells that its container stays, ``wanted`` are its files, by name.
-
-    ``challenge`` tells that it is to be started with what answers challenges alone, as it has no certificate yet.
-    ``action`` is what becomes of a kept one; ``early`` tells that this cannot wait, as it would never be healthy before.
-    """
-
-    def __init__(self, service: str, kept: bool, wanted: t.Dict[str, Wanted], reasons: t.List[str], diff: t.Optional[Diff]) -> None:
-        self.service, self.kept, self.wanted, self.reasons, self._diff = service, kept, wanted, reasons, diff
-        self.challenge, self.early, self.action = False, False, "reload"
-        self.running: t.List[str] = []
-
-    @property
-    def changes(self) -> bool:
-        return self.kept and bool(self.reasons)
-
-    @property
-    def is_nothing(self) -> bool:
-        return self.kept and not self.reasons
-
-    @property
-    def files(self) -> t.Dict[str, bytes]:
-        return {name: one.content for name, one in self.wanted.items() if one.content is not None}
-
-    def report(self) -> t.List[t.Dict[str, str]]:
-        """The action as it is returned."""
-        return [{"service": self.service, "action": self.action, "reason": ", ".join(self.reasons)}] if self.changes else []
-
-    def diff(self, whole: Diff) -> t.Any:
-        """The diff of an activation, with what is done for the edge."""
-        if self.changes:
-            whole = dict(whole, after="{0}{1}: {2}ed ({3})\n".format(whole["after"], self.service, self.action, ", ".join(self.reasons)))
-        return [whole, self._diff] if self._diff else whole
 
 
 class Edge:
@@ -97,6 +62,9 @@ class Edge:
         self._engine, self._run, self._clock, self._network, self._tell = engine, run, clock, network, tell
         fs = FileSystem()
         self._directory = EdgeDirectory(directory, fs)
+        self._webroot = os.path.join(self._directory.path, WEBROOT)
+        # Whether a container that is kept was told anything.
+        self.began = False
         self._certbot = Certbot(self._stack, run, fs, clock, root)
         release = os.path.dirname(file)
         self._material = Material(self._stack, self._record, release, directory, self._directory, self._certbot, run, fs)
@@ -170,7 +138,7 @@ class Edge:
             self._directory.write(name, files[name])
         if work.kept:
             # It is judged when all is up, as ever.
-            server = self._server(work.running)
+            server, self.began = self._server(work.running), True
             if work.action != "reload" or not server.is_up():
                 self._tell("{0}: restart ({1})".format(self.service, ", ".join(work.reasons)))
                 server.restart()
@@ -181,13 +149,11 @@ class Edge:
         """Have what is wanted serve, once all services are up; answers why it does not."""
         if work is None or work.is_nothing:
             return None
-        containers = list(look())
-        server = self._server(self._running(containers))
         try:
-            self._serve(work, server)
+            self._serve(work, self._server(self._running(look())))
         except EdgeFailed as error:
-            own = [one for one in containers if one.service == self.service]
-            return Failure(self.service, str(error), own[0] if own else None)
+            # It says what nginx had to say; the rest of the container's log are requests.
+            return Failure(self.service, str(error))
         return None
 
     def _serve(self, work: EdgeWork, server: EdgeServer) -> None:
@@ -199,21 +165,34 @@ class Edge:
         elif not work.kept:
             wrong = server.await_config(self._record["config"])
             if wrong:
-                raise EdgeFailed("was started, but does not serve its configuration: {0}".format(wrong))
+                raise EdgeFailed("was started, but does not serve its configuration: {0}".format(server.explained(wrong)))
         self._directory.note_served(files)
         self._directory.tidy(files)
         if self._is_acme:
             self._certbot.ensure_renewal(self._tls, self._stack_directory)
 
+    def settle(self, containers: t.Iterable[Container]) -> None:
+        """Once the release is active: have nothing renewed that it does not serve, and no keys left of an edge that it has not."""
+        if self.service:
+            self._certbot.renew_only(self._webroot, self._tls.get("certificate", ""))
+        elif not any(self._directory.path in one.mounts for one in containers):
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Where no container is left that serves: remove the keys, and have nothing renewed."""
+        self._certbot.renew_only(self._webroot)
+        if self._directory.remove():
+            self._tell("removed {0}, with its keys".format(self._directory.path))
+
     def _first_certificate(self, work: EdgeWork, server: EdgeServer) -> None:
         """Before the first certificate there is no traffic: only challenges are answered."""
         challenge, old = self._material.challenge(), self._directory.read(CONFIG)
         if work.kept:
-            self._swap(server, {CONFIG: challenge}, digest_in(challenge))
+            self._swap(server, {CONFIG: challenge}, digest_in(challenge), False)
         else:
             wrong = server.await_config(digest_in(challenge))
             if wrong:
-                raise EdgeFailed("does not answer challenges for its certificate: {0}".format(wrong))
+                raise EdgeFailed("does not answer challenges for its certificate: {0}".format(server.explained(wrong)))
         name = "{0}/{1}".format(CERTIFICATES, self._tls["file"])
         try:
             work.wanted[name] = work.wanted[name]._replace(content=self._issued())
@@ -248,12 +227,15 @@ class Edge:
             return bool(work.reasons)
         failure = self.finish(work, lambda: containers)
         if failure:
-            logs = "\n".join("  " + line for line in self._engine.logs(running[0], 20))
-            raise StackError("stack {0}: service {1} {2}.\nLast log lines:\n{3}".format(self._stack, self.service, failure.reason, logs))
+            raise StackError("stack {0}: service {1} {2}.".format(self._stack, self.service, failure.reason))
         return bool(work.reasons)
 
-    def _swap(self, server: EdgeServer, files: Files, digest: str) -> None:
-        swap(self._directory, server, files, digest, self._tls, lambda line: self._tell("{0}: {1}".format(self.service, line)))
+    def _swap(self, server: EdgeServer, files: Files, digest: str, lasting: bool = True) -> None:
+        def tell(line: str) -> None:
+            self.began = True
+            self._tell("{0}: {1}".format(self.service, line))
+
+        swap(self._directory, server, files, digest, self._tls, tell, lasting)
 
     # -- certificates ----------------------------------------------------------------------------------------------
 
@@ -262,7 +244,7 @@ class Edge:
         self._tell("{0}: asks {1} for a certificate".format(self.service, self._tls["directory_url"]))
         now = self._clock.time()
         try:
-            self._certbot.issue(self._tls, os.path.join(self._directory.path, WEBROOT))
+            self._certbot.issue(self._tls, self._webroot)
             pem = self._certbot.found(self._tls)
             wrong = self._certbot.why_not(self._tls, pem, now)
             if wrong or pem is None:

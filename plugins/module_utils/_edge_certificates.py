@@ -55,6 +55,22 @@ class OpenSsl:
         own = self._ask(["pkey", "-pubout", "-passin", "pass:"], key)
         return own.split() == self._ask(["x509", "-noout", "-pubkey"], chain).split()
 
+    def judge(self, where: str, secret: str, key: bytes, chain: bytes) -> None:
+        """Raises StackError, which begins with ``where``, unless a certificate is for the key that is in a secret."""
+        try:
+            fits = self.fits(key, chain)
+        except StackError as error:
+            raise StackError(
+                "{0}: its certificate, or its key in secret {1}, cannot be read: {2}. Remedy: give both in PEM, the key "
+                "without a passphrase.".format(where, secret, str(error).rstrip("."))
+            ) from error
+        if not fits:
+            raise StackError(
+                "{0}: its certificate is for another key than the one in secret {1}. Nothing was changed. Remedy: give the "
+                "two that belong together under edge.tls.certificates and stack_secrets; in the certificate, the server's "
+                "own comes first.".format(where, secret)
+            )
+
     def self_signed(self, names: t.Sequence[str]) -> bytes:
         """A new key and a certificate for these names that it signs itself."""
         key = self._ask(["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"], b"")

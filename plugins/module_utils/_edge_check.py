@@ -8,6 +8,7 @@ This module util is PRIVATE to the portside.stack collection. It can have breaki
 
 from __future__ import annotations
 
+import os
 import re
 import typing as t
 
@@ -16,6 +17,7 @@ from ansible_collections.portside.stack.plugins.module_utils._edge_certificates 
 from ansible_collections.portside.stack.plugins.module_utils._edge_places import CONFIG, MOUNT
 from ansible_collections.portside.stack.plugins.module_utils._engine import EngineClient
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
+from ansible_collections.portside.stack.plugins.module_utils._secrets import secret_path
 from ansible_collections.portside.stack.plugins.module_utils._throw_away import NotRun, remove_leftovers, run_once
 
 PURPOSE = "edge-check"
@@ -58,6 +60,21 @@ class EdgeCheck:
         for name in judged:
             self._judge(name, files[name], there)
         return judged
+
+    def judge_brought(self, pairs: t.Iterable[t.Mapping[str, t.Any]], values: t.Mapping[str, str], secrets: str) -> None:
+        """Judge certificates with their keys: as they are given, or else as ``secrets``, a directory, has them of before."""
+        for one in pairs:
+            name, path = one["secret"], secret_path(secrets, one["secret"], one["version"])
+            if name in values:
+                key = values[name].encode("utf-8")
+            elif os.path.exists(path):
+                with open(path, "rb") as handle:
+                    key = handle.read()
+            else:
+                # That it is to be had somewhere is seen to by who writes secrets.
+                continue
+            where = "stack {0}: service {1}: certificate {2}".format(self._stack, self._service, one["file"])
+            OpenSsl(self._run).judge(where, name, key, one["certificate"].encode("utf-8"))
 
     def _judge(self, name: str, text: str, there: t.Mapping[str, bytes]) -> None:
         argv = [word.format("{0}/{1}".format(MOUNT, name)) for word in _COMMANDS[self._kind]]

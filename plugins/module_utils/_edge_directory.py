@@ -80,6 +80,13 @@ class EdgeDirectory:
             if os.path.join(CERTIFICATES, name) not in wanted and name != SELF_SIGNED:
                 shred_tree(self._fs, os.path.join(home, name))
 
+    def remove(self) -> bool:
+        """Remove all of it; answers whether there was anything."""
+        there = bool(self._fs.lstat(self.path))
+        if there:
+            shred_tree(self._fs, self.path)
+        return there
+
     def holds(self, files: Files) -> bool:
         """Whether these are what is there."""
         return all(self.read(name) == data for name, data in files.items())

@@ -140,23 +140,8 @@ class Material:
         content = together(key, chain)
         if self._is_there(one["file"], content):
             return Wanted(content, "")
-        self._judge(where, name, key, chain)
+        self._openssl.judge(where, name, key, chain)
         return Wanted(content, "its certificate {0} changed".format(one["file"]))
-
-    def _judge(self, where: str, secret: str, key: bytes, chain: bytes) -> None:
-        try:
-            fits = self._openssl.fits(key, chain)
-        except StackError as error:
-            raise StackError(
-                "{0}: its certificate, or its key in secret {1}, cannot be read: {2}. Remedy: give both in PEM, the key "
-                "without a passphrase.".format(where, secret, str(error).rstrip("."))
-            ) from error
-        if not fits:
-            raise StackError(
-                "{0}: its certificate is for another key than the one in secret {1}. Nothing was changed. Remedy: give the "
-                "two that belong together under edge.tls.certificates and stack_secrets; in the certificate, the server's "
-                "own comes first.".format(where, secret)
-            )
 
     def _is_there(self, name: str, content: t.Optional[bytes]) -> bool:
         return self._there.read(os.path.join(CERTIFICATES, name)) == content

@@ -27,6 +27,8 @@ _TIMEOUT = 3.0
 # Seconds: who restarts it wants it to serve.
 _GRACE = 2
 _LOG_LINES = 200
+# The engine's own, for a health check that says nothing of it, and how long one that was told to end may take to.
+_CHECK_SECONDS, _CHECK_GRACE = 30.0, 5
 _GRAVE = re.compile(r"\[(?:emerg|alert|crit)\]")
 _NOISE = re.compile(r"^\S+ \S+ (?=\[)|(?<=\] )[0-9]+#[0-9]+: ")
 
@@ -75,6 +77,14 @@ class EdgeServer:
                 return words([line for line in lines if _GRAVE.search(line)] or lines) or "exit code {0}".format(code)
         return ""
 
+    def halted(self) -> str:
+        """Why nginx heeds nothing that it is told, though its workers go on; empty when it would."""
+        for container in self._containers:
+            pid = self._pid(container)
+            if pid and _state(pid) in "Tt":
+                return "its first process was stopped by a signal; docker kill --signal CONT {0} has it go on".format(container[:12])
+        return ""
+
     def reload(self) -> t.FrozenSet[str]:
         """Have the configuration read again; answers the workers of before. Whether it could be, nginx only says in its log."""
         workers = frozenset(pid for container in self._containers for pid in self._workers(container))
@@ -104,6 +114,11 @@ class EdgeServer:
         lines = [line for container in self._containers for line in self._engine.logs(container, _LOG_LINES)]
         return [line for line in lines if _GRAVE.search(line)]
 
+    def explained(self, wrong: str, logged: t.Container[str] = ()) -> str:
+        """What is wrong, with the grave lines since ``logged``: all others of its log are of requests."""
+        said = words(line for line in self.complaints() if line not in logged)
+        return "{0}; nginx says: {1}".format(wrong, said) if said else wrong
+
     def serves(self, digest: str) -> bool:
         """Whether a configuration answers, at this moment."""
         return all(self._answer(one, digest) == "" for one in self._addresses())
@@ -127,6 +142,22 @@ class EdgeServer:
                 if wrong:
                     self._clock.sleep(pause)
                     pause = min(_LONGEST, pause * 1.5)
+        return ""
+
+    def await_health(self) -> str:
+        """Wait until the check of each container passes; tells what it says when it does not come to that.
+
+        It is made here: what the engine knows is from before a reload, until its next probe.
+        """
+        until = self._clock.monotonic() + _DEADLINE
+        for container in self._containers:
+            while True:
+                wrong = self._unwell(container)
+                if not wrong:
+                    break
+                if self._clock.monotonic() >= until:
+                    return wrong
+                self._clock.sleep(_LONGEST)
         return ""
 
     def await_certificate(self, port: int, name: str, pem: bytes) -> str:
@@ -169,6 +200,22 @@ class EdgeServer:
         at = top["Titles"].index("PID")
         return frozenset(row[at] for row in top["Processes"] or () if row[-1].strip() == "nginx: worker process")
 
+    def _unwell(self, container: str) -> str:
+        config = self._engine.get("/containers/{0}/json".format(container))["Config"]
+        check = config.get("Healthcheck") or {}
+        kind, *command = check.get("Test") or ["NONE"]
+        if kind == "NONE":
+            return ""
+        if kind == "CMD-SHELL":
+            command = [*(config.get("Shell") or ("/bin/sh", "-c")), *command]
+        seconds = (check.get("Timeout") or 0) / 1e9 or _CHECK_SECONDS
+        limit = ["timeout", "--kill-after={0}".format(_CHECK_GRACE), str(seconds)]
+        code, out, err = self._run([*limit, "docker", "exec", container, *command], None)
+        if not code:
+            return ""
+        said = "; ".join(last_lines(out + "\n" + err).splitlines()) or "it says nothing"
+        return "its health check fails (exit code {0} within {1:g} s): {2}".format(code, seconds, said)
+
     def _pid(self, container: str) -> int:
         try:
             return self._engine.get("/containers/{0}/json".format(container))["State"].get("Pid") or 0
@@ -204,6 +251,15 @@ class EdgeServer:
         networks = (data["NetworkSettings"].get("Networks") or {}).values()
         found = [one.get("IPAddress") or one.get("GlobalIPv6Address") or "" for one in networks]
         return next(filter(None, found), "127.0.0.1")
+
+
+def _state(pid: int) -> str:
+    """The letter of a process's state, as ps shows it."""
+    try:
+        with open("/proc/{0}/stat".format(pid), encoding="utf-8", errors="replace") as handle:
+            return handle.read().rpartition(")")[2].split()[0]
+    except OSError:
+        return "?"
 
 
 def words(lines: t.Iterable[str]) -> str:

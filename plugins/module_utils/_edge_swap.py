@@ -18,7 +18,7 @@ from ansible_collections.portside.stack.plugins.module_utils._edge_directory imp
     EdgeDirectory,
     Files,
 )
-from ansible_collections.portside.stack.plugins.module_utils._edge_server import EdgeServer, words
+from ansible_collections.portside.stack.plugins.module_utils._edge_server import EdgeServer
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 
 _TLS_PORT = 443
@@ -29,9 +29,21 @@ class EdgeFailed(StackError):
 
 
 def swap(
-    directory: EdgeDirectory, server: EdgeServer, files: Files, digest: str, tls: t.Mapping[str, t.Any], tell: t.Callable[[str], None]
+    directory: EdgeDirectory,
+    server: EdgeServer,
+    files: Files,
+    digest: str,
+    tls: t.Mapping[str, t.Any],
+    tell: t.Callable[[str], None],
+    lasting: bool = True,
 ) -> None:
-    """Replace the files that differ and reload. Raises EdgeFailed when the old ones are what serves still, or again."""
+    """Replace the files that differ and reload. Raises EdgeFailed when the old ones are what serves still, or again.
+
+    Unless they are ``lasting``, as those that answer challenges alone are not, the container need not be healthy with them.
+    """
+    halted = server.halted()
+    if halted:
+        raise EdgeFailed("cannot be reloaded, and goes on as it was: {0}".format(halted))
     old = {name: directory.read(name) for name in files}
     differing = [name for name in files if old[name] != files[name]]
     certificates = [name for name in differing if name != CONFIG]
@@ -52,15 +64,15 @@ def swap(
     tell("reload")
     logged = server.complaints()
     replaced = server.reload()
-    wrong = server.await_config(digest, replaced)
-    if not wrong:
-        wrong = _wrong_certificate(server, files, certificates, tls)
+    wrong = server.await_config(digest, replaced) or _wrong_certificate(server, files, certificates, tls)
+    story = "did not come to serve its new files"
+    if lasting and not wrong:
+        wrong, story = server.await_health(), "is not healthy with its new files"
     if wrong:
-        said = words(line for line in server.complaints() if line not in logged)
-        wrong = "{0}; nginx says: {1}".format(wrong, said) if said else wrong
+        wrong = server.explained(wrong, logged)
         _put_back(directory, old, differing)
         server.reload()
-        raise EdgeFailed("was reloaded, but did not come to serve its new files, so the old ones are back: {0}".format(wrong))
+        raise EdgeFailed("was reloaded, but {0}, so the old ones are back: {1}".format(story, wrong))
 
 
 def _put_back(directory: EdgeDirectory, old: t.Mapping[str, t.Optional[bytes]], names: t.Iterable[str]) -> None:

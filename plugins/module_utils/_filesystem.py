@@ -8,6 +8,7 @@ This module util is PRIVATE to the portside.stack collection. It can have breaki
 
 from __future__ import annotations
 
+import contextlib
 import grp
 import json
 import os
@@ -55,7 +56,7 @@ class FileSystem:
 
     def write_new(self, path, data):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
+        with _named(path), os.fdopen(descriptor, "wb") as file:
             file.write(data)
 
     def shred(self, path):
@@ -91,7 +92,8 @@ class FileSystem:
     def fsync(self, path):
         descriptor = os.open(path, os.O_RDONLY)
         try:
-            os.fsync(descriptor)
+            with _named(path):
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
 
@@ -114,6 +116,31 @@ class FileSystem:
 
     def remove_tree(self, path):
         shutil.rmtree(path)
+
+
+@contextlib.contextmanager
+def _named(path):
+    """Has errors of an open file, such as that of a full disk, say which it is."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = path
+        raise
+
+
+def put(fs, path, data):
+    """Write what everybody may read, whole or not at all; answers whether that is new."""
+    if fs.lstat(path) and fs.read(path) == data:
+        return False
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    candidate = path + ".new"
+    if fs.lstat(candidate):
+        fs.unlink(candidate)
+    fs.write_new(candidate, data)
+    fs.chmod(candidate, 0o644)
+    fs.fsync(candidate)
+    fs.rename(candidate, path)
+    return True
 
 
 def write_json(fs, path, value):

@@ -20,6 +20,7 @@ from ansible_collections.portside.stack.plugins.module_utils._compose_model impo
     services_of,
 )
 from ansible_collections.portside.stack.plugins.module_utils._edge_acme import Certbot
+from ansible_collections.portside.stack.plugins.module_utils._edge_places import WEBROOT
 from ansible_collections.portside.stack.plugins.module_utils._engine import (
     EngineClient,
     EngineError,
@@ -44,7 +45,7 @@ class Removal(t.NamedTuple):
 
     ``verified`` are the releases that are good until now, ``dumps`` those whose dumps stay; ``keep`` are the volumes that
     stay. With ``whole`` nothing of the stack's directory stays. ``boot`` says whether the host starts it. ``edge`` is the
-    directory that its edge mounts, or none; ``certificates`` are those that certbot renews for it, ``hook`` says whether
+    directory that its edge mounts, or none; ``certificates`` are those that certbot has for it, ``hook`` says whether
     anything follows that.
     """
 
@@ -177,7 +178,7 @@ def plan_removal(
         whole=whole,
         boot=boot,
         edge=_edge(fs, store),
-        certificates=certbot.kept(_certificates(records.values())),
+        certificates=certbot.kept(os.path.join(store.directory, "edge", WEBROOT)),
         hook=certbot.has_hook(),
     )
 
@@ -246,12 +247,6 @@ def _release_directories(fs: FileSystem, store: ReleaseStore) -> t.List[str]:
 def _edge(fs: FileSystem, store: ReleaseStore) -> str:
     path = os.path.join(store.directory, "edge")
     return path if fs.lstat(path) else ""
-
-
-def _certificates(records: t.Iterable[t.Mapping[str, t.Any]]) -> t.List[str]:
-    """The names under which any of the releases asked for a certificate."""
-    edges = ((record["definition"].get("x-portside") or {}).get("edge") or {} for record in records)
-    return sorted({name for name in ((edge.get("tls") or {}).get("certificate") for edge in edges) if name})
 
 
 def _has_dump(store: ReleaseStore, release: str) -> bool:

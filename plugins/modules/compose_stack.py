@@ -66,7 +66,7 @@ options:
         one that its service has now, under another name and empty, is refused. All problems are told at once.
       - V(present) has networks, volumes and services be as declared, removes containers of services that are not
         declared any more, and waits until all is well. It pulls nothing.
-      - V(absent) removes the stack's containers and networks. Its volumes stay.
+      - V(absent) removes the stack's containers and networks, and the files of its edge with their keys. Its volumes stay.
     type: str
     choices: [pulled, present, absent]
     default: present

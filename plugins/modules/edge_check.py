@@ -16,6 +16,7 @@ description:
     judge it with C(nginx -t) or C(cloudflared tunnel ingress validate).
   - What cloudflared only warns of, such as keys that it does not know, is refused as well.
   - The container has no network and is removed again. Nothing else is touched.
+  - Keys of certificates are compared with them on the host, and never are in the container.
 extends_documentation_fragment:
   - portside.stack.attributes
 attributes:
@@ -55,6 +56,36 @@ options:
     type: list
     elements: str
     default: []
+  brought:
+    description: The certificates that a user brings. Each is refused unless it is for its key.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      file:
+        description: The name of its file, for messages.
+        type: str
+        required: true
+      certificate:
+        description: The certificate and those above it, in PEM.
+        type: str
+        required: true
+      secret:
+        description: The secret that has the key.
+        type: str
+        required: true
+      version:
+        description: The version of it that the release has.
+        type: int
+        required: true
+  values:
+    description: The values of these secrets, as far as they are given anew.
+    type: dict
+    default: {}
+  secrets:
+    description: The directory with the secrets of before, as of M(portside.stack.secret_files). Needed with O(brought).
+    type: path
+    default: ""
   lock:
     description:
       - The token that M(portside.stack.deploy_lock) returned. Without it, the task is refused while a run has the lock.
@@ -133,6 +164,7 @@ def judged(module: AnsibleModule) -> t.List[str]:
         return []
     run = detached(module, os.environ, SOCKET)
     check = EdgeCheck(params["stack"], params["service"], params["kind"], image, engine, run, time.time())
+    check.judge_brought(params["brought"], params["values"], params["secrets"])
     return check.carry_out(params["files"], params["certificates"])
 
 
@@ -156,6 +188,19 @@ def main() -> None:
             "image": {"type": "str", "required": True},
             "files": {"type": "dict", "required": True},
             "certificates": {"type": "list", "elements": "str", "default": []},
+            "brought": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "file": {"type": "str", "required": True},
+                    "certificate": {"type": "str", "required": True},
+                    "secret": {"type": "str", "required": True, "no_log": False},  # its name
+                    "version": {"type": "int", "required": True},
+                },
+            },
+            "values": {"type": "dict", "default": {}, "no_log": True},
+            "secrets": {"type": "path", "default": "", "no_log": False},
             "lock": {"type": "str", "default": "", "no_log": False},
         },
         supports_check_mode=True,

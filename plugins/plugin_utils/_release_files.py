@@ -111,9 +111,12 @@ def _edges(stack: model.Mapping, definition: model.Mapping, of_edge: t.Dict[str,
     if nginx:
         files = {path[len("edge/") :]: text for path, text in of_edge.items() if path.endswith(".conf")}
         needed = ["certificates/" + one.file for one in certificates(stack)]
-        found.append({"service": nginx, "kind": NGINX, "files": files, "certificates": needed})
+        pairs = definition["x-portside"]["edge"].get("tls", {}).get("certificates", [])
+        brought = [{"file": one["file"], "certificate": of_edge["edge/certificates/" + one["file"]], **one["key"]} for one in pairs]
+        found.append({"service": nginx, "kind": NGINX, "files": files, "certificates": needed, "brought": brought})
     if tunnel:
-        found.append({"service": tunnel, "kind": CLOUDFLARED, "files": {"config.yml": tunnel_config(stack)}, "certificates": []})
+        files = {"config.yml": tunnel_config(stack)}
+        found.append({"service": tunnel, "kind": CLOUDFLARED, "files": files, "certificates": [], "brought": []})
     return [{**one, "image": definition["services"][one["service"]]["image"]} for one in found]
 
 

@@ -17,6 +17,7 @@ from ansible_collections.portside.stack.plugins.module_utils._compose_stack impo
 from ansible_collections.portside.stack.plugins.module_utils._engine import EngineClient
 from fake_engine import FakeEngine, Handler
 
+BUSY = b"2026/01/01 00:00:00 [emerg] 1#1: bind() to 0.0.0.0:80 failed (98: Address already in use)\n"
 BEGIN = "-----BEGIN CERTIFICATE-----"
 
 
@@ -59,6 +60,8 @@ class Nginx:
         self.history, self.restarts = [], 0
         # What is done to its container when it has loaded a configuration.
         self.on_load = lambda: None
+        # What is done when it cannot load one that it was told to.
+        self.on_busy = lambda: None
 
     def restart(self):
         self.restarts += 1
@@ -82,6 +85,8 @@ class Nginx:
             text = handle.read()
         if not (self.busy and self.busy in text) and "broken" not in text:
             self.load()
+        else:
+            self.on_busy()
 
     @property
     def config(self):
@@ -113,10 +118,13 @@ class EdgeHost:
         self.edge = self.directory / "edge"
         engine.RequestHandlerClass = EdgeHandler
         engine.nginx = self.nginx = Nginx(str(self.edge))
+        self.nginx.on_busy = lambda: setattr(engine, "logs", engine.logs + BUSY)
         self.commands, self.lines = [], []
         self.now = time.time()
         # Which command does not come to its end, as when the run is killed.
         self.killed_at, self.acme, self.issued = None, (0, ""), 0
+        # What the health check of the container says to what nginx has loaded, and how often it was asked.
+        self.health, self.checks = lambda: (0, ""), 0
 
     # -- the passed-in world ---------------------------------------------------------------------------------------
 
@@ -140,6 +148,10 @@ class EdgeHost:
             (self.root / "etc/systemd/system/timers.target.wants").mkdir(parents=True, exist_ok=True)
             (self.root / "etc/systemd/system/timers.target.wants/certbot.timer").touch()
             return 0, "", ""
+        if argv[0] == "timeout":
+            self.checks += 1
+            code, said = self.health()
+            return code, "", said
         if argv[1] == "exec":
             text = (self.edge / os.path.basename(argv[-1])).read_text()
             wrong = "nginx: [emerg] unknown directive \"broken\" in {0}:1\nnginx: configuration file {0} test failed\n".format(argv[-1])
@@ -159,6 +171,8 @@ class EdgeHost:
             key = self.engine.add(name, body["labels"]["portside.digest"], image=body["image"])
         self.engine.containers[key]["NetworkSettings"]["Networks"] = {"demo_default": {"IPAddress": "10.9.8.7", "NetworkID": "id-demo_default"}}
         if name == "edge":
+            self.engine.containers[key]["Config"]["Healthcheck"] = {"Test": ["CMD", "check", "it"], "Timeout": 5 * 10**9}
+            self.engine.containers[key]["Mounts"] = [{"Source": str(self.edge)}]
             self.nginx.load()
         return 0, "", ""
 
@@ -172,8 +186,11 @@ class EdgeHost:
         webroot = argv[argv.index("--webroot-path") + 1]
         assert webroot == str(self.edge / "acme")
         names = [argv[at + 1] for at, word in enumerate(argv) if word == "--domain"]
+        lineage = argv[argv.index("--cert-name") + 1]
+        if (self.root / "etc/letsencrypt/live" / lineage).exists() and lineage not in self.renewed():
+            return 1, "live directory exists for {0}\n".format(lineage), ""
         assert all(self.nginx.get("10.9.8.7", 80, name, "/health") for name in names)
-        self.issue(argv[argv.index("--cert-name") + 1], names)
+        self.issue(lineage, names)
         return 0, "Successfully received certificate.\n", ""
 
     def issue(self, lineage, names, days="90"):
@@ -182,7 +199,7 @@ class EdgeHost:
         for folder in ("live", "archive"):
             (base / folder / lineage).mkdir(parents=True, exist_ok=True)
         (base / "renewal").mkdir(exist_ok=True)
-        (base / "renewal" / (lineage + ".conf")).touch()
+        (base / "renewal" / (lineage + ".conf")).write_text("[renewalparams]\nwebroot_path = {0}/acme,\n".format(self.edge))
         number = len(list((base / "archive" / lineage).iterdir())) // 2 + 1
         key, chain = certificate(names, days)
         for kind, text in (("privkey", key), ("fullchain", chain)):
@@ -191,6 +208,10 @@ class EdgeHost:
             link = base / "live" / lineage / (kind + ".pem")
             link.unlink(missing_ok=True)
             link.symlink_to(file)
+
+    def renewed(self):
+        """The certificates that certbot's timer renews."""
+        return sorted(path.stem for path in (self.root / "etc/letsencrypt/renewal").glob("*.conf"))
 
     # -- a stack ---------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from ansible_collections.portside.stack.plugins.module_utils._errors import Stac
 from ansible_collections.portside.stack.plugins.module_utils._filesystem import FileSystem
 
 TLS = {"names": ["a.test", "b.test"], "directory_url": "https://acme.test/dir", "certificate": "portside-demo", "email": ""}
+WEBROOT, OWN = "/opt/demo/edge/acme", ["portside-demo", "portside-demo-staging"]
 BOTH = """Certbot failed to authenticate some domains (authenticator: webroot). The Certificate Authority reported these problems:
   Domain: a.test
   Type:   urn:ietf:params:acme:error:dns
@@ -60,18 +61,38 @@ def certbot(tmp_path, code=0):
 
     for folder in ("renewal", "renewal-hooks/deploy"):
         (tmp_path / "etc/letsencrypt" / folder).mkdir(parents=True)
-    for name in ("portside-demo", "other"):
-        (tmp_path / "etc/letsencrypt/renewal" / (name + ".conf")).touch()
+    for name, stack in (("portside-demo", "demo"), ("portside-demo-staging", "demo"), ("portside-demo-2", "demo-2"), ("other", "demo")):
+        text = "[renewalparams]\nwebroot_path = /opt/{0}/edge/acme,\n[[webroot_map]]\na.test = /opt/{0}/edge/acme\n".format(stack)
+        (tmp_path / "etc/letsencrypt/renewal" / (name + ".conf")).write_text(text)
     (tmp_path / "etc/letsencrypt/renewal-hooks/deploy/portside-demo").touch()
     return Certbot("demo", run, FileSystem(), root=str(tmp_path)), commands
 
 
-def test_only_the_stacks_own_certificate_is_let_go_of(tmp_path):
+def renewed(tmp_path):
+    return sorted(path.stem for path in (tmp_path / "etc/letsencrypt/renewal").glob("*.conf"))
+
+
+@pytest.mark.parametrize("renewing", [True, False])
+def test_only_the_stacks_own_certificates_are_let_go_of(tmp_path, renewing):
     made, commands = certbot(tmp_path)
-    assert made.kept(["portside-demo", "portside-demo-staging"]) == ["portside-demo"] and made.has_hook()
-    made.forget(["portside-demo", "portside-demo-staging"])
-    assert commands == [["certbot", "delete", "--non-interactive", "--cert-name", "portside-demo"]]
-    assert not made.has_hook() and made.kept(["portside-demo", "other"]) == ["other"]
+    if not renewing:
+        made.renew_only(WEBROOT)
+    assert made.kept(WEBROOT) == OWN and made.has_hook() is renewing
+    made.forget(made.kept(WEBROOT))
+    assert commands == [["certbot", "delete", "--non-interactive", "--cert-name", name] for name in OWN]
+    assert not made.has_hook() and made.kept(WEBROOT) == [] and renewed(tmp_path) == ["other", "portside-demo-2"]
+
+
+def test_what_is_not_served_any_more_is_not_renewed_until_it_is_again(tmp_path):
+    made, commands = certbot(tmp_path)
+    made.renew_only(WEBROOT, "portside-demo-staging")
+    assert renewed(tmp_path) == ["other", "portside-demo-2", "portside-demo-staging"] and made.has_hook()
+    made.renew_only(WEBROOT)
+    assert renewed(tmp_path) == ["other", "portside-demo-2"] and not made.has_hook()
+    assert made.renewal_lacks(TLS, "/opt/demo") == "its certificate is not renewed any more"
+    made.ensure_renewal(TLS, "/opt/demo")
+    assert renewed(tmp_path) == ["other", "portside-demo", "portside-demo-2"]
+    assert made.renewal_lacks(TLS, "/opt/demo") == "" and commands == []
 
 
 def test_what_certbot_cannot_delete_is_told(tmp_path):

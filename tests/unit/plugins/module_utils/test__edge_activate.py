@@ -3,12 +3,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import errno
+import io
+import json
 import os
 import shutil
 import subprocess
 
 import pytest
-from ansible_collections.portside.stack.plugins.module_utils._compose_report import ActivationFailed
+from ansible_collections.portside.stack.plugins.module_utils._compose_report import ActivationFailed, error_text
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 from ansible_collections.portside.stack.plugins.module_utils._filesystem import FileSystem
 from edge_host import certificate, edge_host
@@ -48,6 +51,10 @@ def host_fixture(tmp_path):
 
 def reload_of(result):
     return [one["reason"] for one in result["actions"] if one["action"] == "reload"]
+
+
+def hooked(host):
+    return (host.root / "etc/letsencrypt/renewal-hooks/deploy/portside-demo").exists()
 
 
 def key(host, text):
@@ -106,13 +113,100 @@ def test_a_configuration_that_nginx_refuses_is_never_loaded(host):
 
 def test_a_reload_that_nginx_did_not_follow_is_seen_and_taken_back(host):
     host.present(host.release("a", "one", SELF))
-    host.engine.logs = b"bind() to 0.0.0.0:80 failed (98: Address already in use)\n"
+    host.engine.logs = b'10.1.1.1 - - "GET /private HTTP/1.1" 200\n'
     host.nginx.busy = "two"
     with pytest.raises(ActivationFailed) as failure:
         host.present(host.release("b", "two", dict(SELF, names=["b.test"])))
     assert "did not come to serve its new files, so the old ones are back: http://10.9.8.7:80 answers from another" in failure.value.story
-    assert "Address already in use" in failure.value.story
+    assert failure.value.story.endswith("; nginx says: [emerg] bind() to 0.0.0.0:80 failed (98: Address already in use).")
+    assert "private" not in str(failure.value) + str(failure.value.details)
+    assert reload_of(failure.value.details) == ["its configuration changed, its certificate is not for b.test"]
     assert (host.serves(), host.on_disk(), host.loaded_as_on_disk()) == ("one", "one", True)
+
+
+def sick_with(host, body):
+    host.health = lambda: (22, "curl: (22) The requested URL returned error: 404\n") if host.serves() == body else (0, "")
+
+
+def test_an_edge_that_is_not_healthy_with_what_it_serves_gets_the_old_files_back(host):
+    host.present(host.release("a", "one", SELF))
+    sick_with(host, "two")
+    with pytest.raises(ActivationFailed) as failure:
+        host.present(host.release("b", "two", dict(SELF, names=["b.test"])))
+    assert failure.value.story == (
+        "stack demo: service edge was reloaded, but is not healthy with its new files, so the old ones are back: its health check fails "
+        "(exit code 22 within 5 s): curl: (22) The requested URL returned error: 404."
+    )
+    assert ["timeout", "--kill-after=5", "5.0", "docker", "exec", "edge-1", "check", "it"] in host.commands
+    assert (host.serves(), host.on_disk(), host.loaded_as_on_disk()) == ("one", "one", True)
+    assert host.nginx.history == ["one", "two", "one"] and host.checks > 1
+    host.present(host.release("a", "one", SELF))
+    assert not host.present(host.release("a", "one", SELF))["changed"]
+
+
+def test_a_check_that_fails_for_a_moment_is_waited_for(host):
+    host.present(host.release("a", "one"))
+    answers = [(1, ""), (1, "")]
+    host.health = lambda: answers.pop() if answers else (0, "")
+    assert host.present(host.release("b", "two"))["changed"] and host.nginx.history == ["one", "two"]
+
+
+def test_what_answers_challenges_alone_need_not_be_healthy(host):
+    real = host.nginx.get
+    host.nginx.get = lambda address, port, name, path: real(address, port, name, path) if host.serves() != "one" or "acme-" not in path else (444, "")
+    host.present(host.release("a", "one"))
+    sick_with(host, "challenge")
+    host.present(host.release("b", "two", ACME))
+    assert host.nginx.history == ["one", "challenge", "two"]
+
+
+def test_a_reload_that_was_not_made_is_not_among_what_was_done(host):
+    host.present(host.release("a", "one", services={"api": "d1"}))
+    up = host.up
+    host.up = lambda argv: (1, "", "no such image") if argv[-1] == "api" else up(argv)
+    with pytest.raises(ActivationFailed) as failure:
+        host.present(host.release("b", "two", services={"api": "d2"}))
+    assert [one["service"] for one in failure.value.details["actions"]] == ["api"] and host.nginx.reloads == 0
+    host.up = up
+    with pytest.raises(ActivationFailed) as failure:
+        host.present(host.release("c", "broken", services={"api": "d1"}))
+    assert failure.value.details["actions"] == [] and not failure.value.details["changed"]
+    with pytest.raises(ActivationFailed, match="refuses its new configuration"):
+        host.present(host.release("c", "broken", services={"api": "d1"}))
+
+
+def test_a_started_edge_that_does_not_serve_says_why_and_nothing_of_requests(host):
+    host.nginx.get = lambda *_given: (404, "")
+    host.engine.logs = b'10.1.1.1 - - "GET /private HTTP/1.1" 200\n2026/01/01 00:00:00 [alert] 1#1: too many files\n'
+    with pytest.raises(ActivationFailed) as failure:
+        host.present(host.release("a", "one"))
+    assert failure.value.story.endswith("another configuration (404); nginx says: [alert] too many files.")
+
+
+def test_a_full_disk_is_told_with_the_file_and_what_to_do(host, monkeypatch):
+    host.present(host.release("a", "one"))
+
+    class Full(io.BytesIO):
+        def write(self, _data):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    real = os.fdopen
+
+    def fdopen(descriptor, *mode):
+        if not os.readlink("/proc/self/fd/{0}".format(descriptor)).endswith("nginx.conf.new"):
+            return real(descriptor, *mode)
+        os.close(descriptor)
+        return Full()
+
+    monkeypatch.setattr(os, "fdopen", fdopen)
+    with pytest.raises(OSError) as failure:
+        host.present(host.release("b", "two"))
+    told = error_text("demo", failure.value)
+    assert told.startswith("stack demo: {0}/nginx.conf.new: No space left on device. Remedy: make room there".format(host.edge))
+    monkeypatch.undo()
+    assert host.serves() == "one"
+    host.present(host.release("b", "two"))
+    assert (host.serves(), host.loaded_as_on_disk()) == ("two", True)
 
 
 def test_certificates_that_were_not_loaded_are_seen_though_the_configuration_is_the_same(host):
@@ -352,7 +446,7 @@ def test_a_running_edge_answers_the_challenges_before_anything_is_changed(host):
     host.commands.clear()
     host.present(host.release("b", "two", ACME, services={"api": "d2"}))
     kinds = [argv[0] if argv[0] != "docker" else argv[-1] for argv in host.commands if argv[0] != "openssl"]
-    assert kinds == ["certbot", "api", "/etc/portside/nginx.conf.new"]
+    assert kinds == ["certbot", "api", "/etc/portside/nginx.conf.new", "timeout"]
     assert host.nginx.history == ["challenge", "one", "two"]
     assert not list(host.edge.rglob("portside-check"))
     # certbot puts its own there, and nginx reads it as a user of its own.
@@ -447,3 +541,98 @@ def test_one_that_ends_soon_is_asked_for_again_and_goes_on_if_that_fails(host):
     host.now += 10 * 86400
     with pytest.raises(StackError, match="issued no certificate"):
         host.present(release)
+
+
+# -- an edge that is given up ----------------------------------------------------------------------------------------
+
+
+def without_edge(host):
+    """A release of the same services, where something else, or nothing, leads to them."""
+    definition, file = host.release("e", "none", services={"api": "d1"})
+    del definition["services"]["edge"], definition["x-portside"]["edge"]
+    with open(file, "w", encoding="utf-8") as handle:
+        json.dump(definition, handle)
+    return definition, file
+
+
+@pytest.mark.parametrize("tls", [SELF, ACME])
+def test_without_an_edge_no_keys_are_left_and_nothing_is_renewed(host, tls):
+    (host.root / "run/systemd/system").mkdir(parents=True)
+    host.present(host.release("a", "one", tls, services={"api": "d1"}))
+    assert host.renewed() == (["portside-demo"] if tls is ACME else []) and hooked(host) is (tls is ACME)
+    release = without_edge(host)
+    host.present(release, check=True)
+    assert host.loaded_as_on_disk()
+    host.present(release)
+    assert not host.edge.exists() and host.renewed() == [] and not hooked(host)
+    assert not host.present(release)["changed"]
+    host.present(host.release("a", "one", tls, services={"api": "d1"}))
+    assert (host.serves(), host.loaded_as_on_disk()) == ("one", True)
+    assert host.issued == (1 if tls is ACME else 0) and host.renewed() == (["portside-demo"] if tls is ACME else [])
+    assert hooked(host) is (tls is ACME)
+
+
+def test_while_a_container_has_the_directory_it_stays(host):
+    host.present(host.release("a", "one", SELF, services={"api": "d1"}))
+    host.engine.containers["api-1"]["Mounts"] = [{"Source": str(host.edge)}]
+    host.present(without_edge(host))
+    assert (host.edge / "certificates/self-signed.pem").exists()
+
+
+def test_a_failed_activation_leaves_the_keys_of_what_serves(host):
+    host.present(host.release("a", "one", ACME, services={"api": "d1"}))
+    release = without_edge(host)
+    release[0]["services"]["api"]["labels"]["portside.digest"] = "d2"
+    host.up = lambda _argv: (1, "", "no such image")
+    with pytest.raises(ActivationFailed):
+        host.present(release)
+    assert host.loaded_as_on_disk() and host.renewed() == ["portside-demo"]
+
+
+def test_an_edge_that_gives_up_acme_has_nothing_renewed_until_it_takes_it_up_again(host):
+    (host.root / "run/systemd/system").mkdir(parents=True)
+    acme = host.release("a", "one", ACME)
+    host.present(acme)
+    host.present(host.release("b", "two"))
+    assert host.renewed() == [] and not hooked(host)
+    host.present(acme)
+    assert (host.serves(), host.issued, host.renewed(), hooked(host)) == ("one", 1, ["portside-demo"], True)
+    host.present(host.release("b", "two"))
+    host.now += 85 * 86400
+    host.present(acme)
+    assert (host.issued, host.renewed()) == (2, ["portside-demo"])
+
+
+def test_of_several_authorities_the_one_that_is_asked_now_renews(host):
+    host.present(host.release("a", "one", dict(ACME, certificate="portside-demo-staging")))
+    host.present(host.release("b", "two", ACME))
+    assert host.renewed() == ["portside-demo"]
+
+
+def test_a_certificate_that_a_failed_release_got_is_not_renewed_for_the_one_before(host):
+    before = host.release("a", "one", services={"api": "d1"})
+    host.present(before)
+    up = host.up
+    host.up = lambda _argv: (1, "", "no such image")
+    with pytest.raises(ActivationFailed):
+        host.present(host.release("b", "two", ACME, services={"api": "d2"}))
+    assert host.renewed() == ["portside-demo"] and host.serves() == "one"
+    host.up = up
+    assert not host.present(before)["changed"]
+    assert host.renewed() == []
+
+
+def test_what_is_removed_as_it_was_never_whole_is_not_renewed(host):
+    """The first release fails once it has its certificate: nobody answers challenges then."""
+    release = host.release("a", "one", ACME)
+    host.nginx.busy = "one"
+    with pytest.raises(ActivationFailed, match="did not come to serve"):
+        host.present(release)
+    assert host.renewed() == ["portside-demo"]
+    host.stack(release, check=True).absent()
+    assert host.renewed() == ["portside-demo"]
+    host.stack(release).absent()
+    assert host.renewed() == [] and not host.edge.exists()
+    host.nginx.busy = ""
+    host.present(release)
+    assert (host.issued, host.renewed(), host.serves()) == (1, ["portside-demo"], "one")

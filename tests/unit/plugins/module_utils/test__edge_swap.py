@@ -57,14 +57,14 @@ class Hurried:
     """Time that flies while something is waited for."""
 
     def __init__(self, factor=20):
-        self.factor = factor
+        self.factor, self.pace = factor, 1
         self.slept = 0.0
 
     def monotonic(self):
         return self.slept
 
     def sleep(self, seconds):
-        self.slept += seconds
+        self.slept += seconds * self.pace
         time.sleep(seconds / self.factor)
 
 
@@ -114,14 +114,15 @@ class Site:
 
 
 @pytest.fixture(name="site")
-def site_fixture(tmp_path):
+def site_fixture(tmp_path, request):
     image = local_image("/library/nginx")
     directory = EdgeDirectory(str(tmp_path), FileSystem())
     directory.ensure()
     directory.write("certificates/self-signed.pem", OpenSsl(run).self_signed(["a.test"]))
     directory.write("nginx.conf", CONFIG.format(digest=ONE, more="").encode())
     mount = "type=bind,source={0},target=/etc/portside,readonly".format(directory.path)
-    with container(image, "--mount", mount, ["-c", "/etc/portside/nginx.conf", "-g", "daemon off;"]) as name:
+    health = getattr(request, "param", ())
+    with container(image, *health, "--mount", mount, ["-c", "/etc/portside/nginx.conf", "-g", "daemon off;"]) as name:
         address = docker("inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", name)
         awaited(lambda: connect(address))
         site = Site(directory, name)
@@ -178,6 +179,47 @@ def test_a_port_that_is_busy_passes_the_test_and_the_reload_and_is_seen_all_the_
         with pytest.raises(EdgeFailed, match="its workers are still those of before"):
             site.give(ONE, more="listen 8081;")
     site.give(TWO, more="listen 8081;")
+    assert site.server.serves(TWO)
+
+
+HEALTH = ("--health-cmd", "curl -fsS http://127.0.0.1/up", "--health-interval", "1h", "--health-timeout", "2s")
+UP = "location = /up { return 200 up; }"
+
+
+@pytest.mark.parametrize("site", [HEALTH], indirect=True)
+def test_an_edge_whose_own_check_fails_with_what_it_serves_gets_the_old_files_back(site):
+    """Long before the engine would see it."""
+    site.give(TWO, more=UP)
+    told = (
+        r"is not healthy with its new files, so the old ones are back: its health check fails \(exit code 22 within 2 s\): "
+        r"curl: \(22\) The requested URL returned error: 404"
+    )
+    with pytest.raises(EdgeFailed, match=told):
+        site.give(ONE)
+    assert site.server.await_config(TWO) == "" and TWO.encode() in site.directory.read("nginx.conf")
+    assert docker("inspect", "--format", "{{.State.Health.Status}}", site.name) == "starting"
+
+
+@pytest.mark.parametrize("site", [("--health-cmd", "sleep 60", "--health-timeout", "1s")], indirect=True)
+def test_a_check_that_does_not_end_is_ended(site):
+    site.clock.factor, site.clock.pace = 1000, 20
+    assert site.server.await_health() == "its health check fails (exit code 124 within 1 s): it says nothing"
+
+
+@pytest.mark.parametrize("site", [("--no-healthcheck",), ("--health-cmd", "exit 0")], indirect=True)
+def test_an_edge_without_a_check_or_with_one_that_passes_is_well(site):
+    assert site.server.await_health() == ""
+
+
+def test_an_nginx_that_was_stopped_is_told_at_once_and_nothing_of_it_is_touched(site):
+    docker("kill", "--signal", "STOP", site.name)
+    try:
+        with pytest.raises(EdgeFailed, match="cannot be reloaded, and goes on as it was: .*docker kill --signal CONT"):
+            site.give(TWO)
+    finally:
+        docker("kill", "--signal", "CONT", site.name)
+    assert ONE.encode() in site.directory.read("nginx.conf") and site.lines == []
+    site.give(TWO)
     assert site.server.serves(TWO)
 
 

@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.portside.stack.plugins.module_utils._edge_check import around
 from ansible_collections.portside.stack.plugins.module_utils._lease import StackLock
 from ansible_collections.portside.stack.plugins.modules import edge_check
+from edge_stacks import certificate
 from local_images import local_image
 from module_runner import run_module
 from throw_away_engine import ThrowAwayEngine
@@ -101,6 +102,26 @@ def test_cloudflared_may_not_even_warn(engine, check, code, output, refused):
         assert "stack shop: service tunnel: cloudflared refuses config.yml:" in outcome["msg"] and refused in outcome["msg"]
     else:
         assert outcome["judged"] == ["config.yml"]
+
+
+@pytest.mark.parametrize("where", ["given", "kept", "nowhere"])
+@pytest.mark.parametrize("wrong", ["", "other", "garbage"])
+def test_a_certificate_that_is_brought_is_compared_with_its_key(engine, check, tmp_path, where, wrong):
+    key, chain = certificate("a.test")
+    text = {"": key, "other": certificate("a.test")[0], "garbage": "hunter2"}[wrong]
+    if where == "kept":
+        (tmp_path / "secrets/tls_key").mkdir(parents=True)
+        (tmp_path / "secrets/tls_key/2").write_text(text)
+    pair = {"file": "0.pem", "certificate": chain, "secret": "tls_key", "version": 2}
+    values = {"tls_key": text} if where == "given" else {}
+    outcome = check({"nginx.conf": "a"}, brought=[pair], values=values, secrets=str(tmp_path / "secrets"), check=True)
+    if wrong and where != "nowhere":
+        said = "is for another key than the one in secret tls_key" if wrong == "other" else "or its key in secret tls_key, cannot be read"
+        assert outcome["msg"].startswith("stack shop: service edge: certificate 0.pem: its certificate") and said in outcome["msg"]
+        assert "Remedy" in outcome["msg"] and "hunter2" not in str(outcome) and engine.bodies == []
+    else:
+        # Whoever writes secrets sees to it that there is one.
+        assert outcome["judged"] == ["nginx.conf"] and key not in str(engine.files)
 
 
 def test_an_image_without_the_program_is_told(engine, check):

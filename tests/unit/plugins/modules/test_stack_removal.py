@@ -72,7 +72,7 @@ class Host:
             "volumes": {**names, **outside},
             "x-portside": {
                 "volumes": {one["name"]: {} for one in names.values()},
-                "edge": {"kind": "nginx", "tls": {"kind": "acme", "certificate": "portside-shop"}},
+                "edge": {"kind": "nginx"},
             },
         }
         images = {image: self.engine.pull(image)}
@@ -96,7 +96,7 @@ class Host:
         release = self.release("app:1")
         for path in (LINEAGE, HOOK, "etc/letsencrypt/renewal/other.conf"):
             (self.root / path).parent.mkdir(parents=True, exist_ok=True)
-            (self.root / path).touch()
+            (self.root / path).write_text("[renewalparams]\nwebroot_path = {0}/edge/acme,\n".format(self.directory))
         self.write("edge/nginx.conf", "events {}")
         self.write("edge/certificates/acme.pem", "key")
         self.write("edge/acme/.well-known/acme-challenge/x", "x")

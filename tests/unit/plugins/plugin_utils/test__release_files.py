@@ -16,7 +16,7 @@ from ansible_collections.portside.stack.plugins.plugin_utils._routes import pars
 from ansible_collections.portside.stack.plugins.plugin_utils._stack_problems import stack_problems
 from ansible_collections.portside.stack.plugins.plugin_utils._used_secrets import secret_files_options
 from declarations import SECRETS, STACKS
-from edge_stacks import EVERY, TUNNEL, certificate, edge_stack
+from edge_stacks import EVERY, TUNNEL, certificate, chain, edge_stack
 from edge_stacks import VERSIONS as VERSIONS_OF_EDGE
 from hypothesis import HealthCheck, assume, given, settings
 
@@ -184,12 +184,14 @@ def test_the_programs_of_the_edge_are_given_what_they_would_be_started_with(kind
     configs = {"nginx.conf": nginx_config(declared)}
     if kind.startswith("acme"):
         configs["challenge.conf"] = nginx_config(declared, challenge=True)
-    front = {"service": "edge", "kind": "nginx", "files": configs, "certificates": ["certificates/" + name for name in needed], "image": PIN}
-    expected = [front]
+    pairs = [("0.pem", "one.example.com", "one_key", 3), ("1.pem", "two.example.com", "two_key", 4)] if kind == "files" else []
+    brought = [{"file": file, "certificate": chain(host).strip() + "\n", "secret": key, "version": version} for file, host, key, version in pairs]
+    front = {"service": "edge", "kind": "nginx", "files": configs, "brought": brought, "image": PIN}
+    expected = [{**front, "certificates": ["certificates/" + name for name in needed]}]
     if tunnel:
         image = release["definition"]["services"]["tunnel"]["image"]
         configs = {"config.yml": tunnel_config(declared)}
-        expected.append({"service": "tunnel", "kind": "cloudflared", "files": configs, "certificates": [], "image": image})
+        expected.append({"service": "tunnel", "kind": "cloudflared", "files": configs, "certificates": [], "brought": [], "image": image})
     assert release["edges"] == expected
 
 
