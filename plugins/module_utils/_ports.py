@@ -37,7 +37,7 @@ class Port(t.NamedTuple):
     @property
     def fixed(self) -> bool:
         """Whether exactly one host port can answer for this entry."""
-        return self.published.isdigit() and self.published != "0"
+        return self.published.isdigit() and int(self.published) > 0
 
     def entry(self, host_ip: str) -> t.Dict[str, t.Any]:
         """Compose's long form, bound to that address."""
@@ -109,18 +109,21 @@ def _long(value: t.Mapping[str, t.Any]) -> Port:
     targets = _range(given["target"], _text("target", given["target"]))
     if len(targets) != 1:
         raise StackError("target {0!r} is a range; write one entry a port".format(given["target"]))
+    # Compose passes it on as it is written, and leaves the judging to the engine.
     published = _text("published", given.get("published", ""))
     if published:
-        numbers = _range(given["published"], published, lowest=0)
-        published = "{0}-{1}".format(numbers[0], numbers[-1]) if len(numbers) > 1 else str(numbers[0])
+        _range(given["published"], published, lowest=0)
     protocol = given.get("protocol", "tcp")
     if not isinstance(protocol, str) or protocol.lower() not in PROTOCOLS:
         raise StackError("protocol {0!r} is unknown; use one of {1}".format(protocol, ", ".join(PROTOCOLS)))
     if given.get("mode", "ingress") not in MODES:
         raise StackError("mode {0!r} is unknown; leave it out".format(given["mode"]))
     host_ip = given.get("host_ip", "")
-    if not isinstance(host_ip, str):
-        raise StackError("host_ip {0!r} is not text; leave it out".format(host_ip))
+    if not isinstance(host_ip, str) or (not host_ip and "host_ip" in given):
+        raise StackError("host_ip {0!r} is no address; write one, such as 127.0.0.1, or leave it out".format(host_ip))
+    for key in ("name", "app_protocol"):
+        if not isinstance(given.get(key, ""), str):
+            raise StackError("{0} {1!r} is not text; quote it".format(key, given[key]))
     known = ("target", "published", "host_ip", "protocol")
     extra = tuple((key, item) for key, item in given.items() if key not in known)
     return Port(targets[0], published, _address(host_ip, host_ip), protocol.lower(), extra)
@@ -133,12 +136,29 @@ def _text(key: str, value: t.Any) -> str:
 
 
 def _address(value: str, address: str) -> str:
-    if address:
-        try:
-            ipaddress.ip_address(address)
-        except ValueError:
-            raise StackError("value {0!r} has {1!r} where Compose takes an IP address only; leave it out".format(value, address)) from None
+    if address and not _is_address(address):
+        text = "value {0!r} has {1!r} where Compose takes an IP address only; write one, such as 127.0.0.1, or leave it out"
+        raise StackError(text.format(value, address))
     return address
+
+
+def _is_address(address: str) -> bool:
+    """As Go reads them. Python takes zones and, in old versions, leading zeros as well."""
+    quad = address.rpartition(":")[2]
+    try:
+        ipaddress.ip_address(address)
+        return "%" not in address and ("." not in quad or str(ipaddress.IPv4Address(quad)) == quad)
+    except ValueError:
+        return False
+
+
+def is_loopback(address: str) -> bool:
+    """Whether only this host reaches what is bound to an address."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return (getattr(found, "ipv4_mapped", None) or found).is_loopback
 
 
 def _range(value: t.Any, text: str, lowest: int = 1) -> t.List[int]:

@@ -82,7 +82,7 @@ def _rule(stack: model.Mapping, route: Route, host: str) -> Rule:
         if has(route):
             text = "stack {0!r}, key 'routes[{1}].{2}': cloudflared {3}; take it out, or {4}"
             raise StackError(text.format(stack.get("name"), route.index, key, why, FRONT))
-    path = _path(route)
+    path = path_regex(route)
     rule: Rule = {**({"hostname": host} if host else {}), **({"path": path} if path else {})}
     if route.status:
         return {**rule, "service": "http_status:{0}".format(route.status)}
@@ -92,8 +92,8 @@ def _rule(stack: model.Mapping, route: Route, host: str) -> Rule:
     return rule
 
 
-def _path(route: Route) -> str:
-    """A regex for exactly the decoded paths of the route; empty for all of them."""
+def path_regex(route: Route) -> str:
+    """A regex of Go's for exactly the decoded paths of the route; empty for all of them."""
     literal = re.escape(route.path).replace("\\-", "-")
     if route.kind == "regex":
         return r"^(?:{0})\z".format(route.path)

@@ -22,6 +22,8 @@ from ansible_collections.portside.stack.plugins.plugin_utils._routes import Rout
 
 NGINX, CLOUDFLARED = "nginx", "cloudflared"
 KINDS = (NGINX, CLOUDFLARED)
+# Somebody else's, on the host: no service of the stack.
+EXTERNAL = "external"
 TLS_KINDS = ("self_signed", "files", "acme")
 TUNNEL = "tunnel"
 # Where the tunnel finds its files.
@@ -48,10 +50,21 @@ def edge_service(stack: model.Mapping) -> str:
     return edge.get("service", "edge") if edge else ""
 
 
+def external_edge(stack: model.Mapping) -> model.Mapping:
+    """The declared edge where somebody else runs it; empty without one."""
+    edge = model.mapping(stack.get("edge"))
+    return edge if edge.get("kind") == EXTERNAL else {}
+
+
+def external_name(stack: model.Mapping) -> str:
+    """What people call that one; empty without one."""
+    return str(external_edge(stack).get("name", "proxy")) if external_edge(stack) else ""
+
+
 def unmade_service(stack: model.Mapping) -> str:
     """The name of the service that an edge would be that is of no known kind, which edge_problems tells; empty without one."""
     edge = stack.get("edge")
-    return "" if not isinstance(edge, dict) or edge_of(stack) else str(edge.get("service", "edge"))
+    return "" if not isinstance(edge, dict) or edge_of(stack) or external_edge(stack) else str(edge.get("service", "edge"))
 
 
 def nginx_service(stack: model.Mapping) -> str:
@@ -75,7 +88,7 @@ def health_path(stack: model.Mapping) -> str:
 def edge_hosts(stack: model.Mapping) -> t.List[str]:
     """The names that the edge answers to beside those of its routes."""
     found = []
-    for text in model.sequence(edge_of(stack).get("hosts")):
+    for text in model.sequence((edge_of(stack) or external_edge(stack)).get("hosts")):
         try:
             found.append(host_pattern(text))
         except StackError:

@@ -9,11 +9,13 @@ This plugin util is PRIVATE to the portside.stack collection. It can have breaki
 from __future__ import annotations
 
 import hashlib
+import json
 import typing as t
 
 from ansible_collections.portside.stack.plugins.plugin_utils import _edge as edge
 from ansible_collections.portside.stack.plugins.plugin_utils import _stack_model as model
 from ansible_collections.portside.stack.plugins.plugin_utils._cloudflared_ingress import cloudflared_ingress
+from ansible_collections.portside.stack.plugins.plugin_utils._edge_external import external_files
 from ansible_collections.portside.stack.plugins.plugin_utils._nginx_config import config_digest_of, nginx_config
 from ansible_collections.portside.stack.plugins.plugin_utils._yaml_text import yaml_text
 
@@ -43,7 +45,9 @@ def tunnel_config(stack: model.Mapping) -> str:
 
 
 def edge_files(stack: model.Mapping, facts: t.Optional[model.Mapping] = None) -> t.Dict[str, str]:
-    """The files of an nginx edge, by their path in the release: no key is among them."""
+    """The files of an nginx edge, or for a proxy of the host, by their path in the release: no key is among them."""
+    if edge.external_edge(stack):
+        return external_files(stack)
     if not edge.nginx_service(stack):
         return {}
     tls = model.mapping(edge.edge_of(stack).get("tls"))
@@ -57,7 +61,10 @@ def edge_files(stack: model.Mapping, facts: t.Optional[model.Mapping] = None) ->
 
 
 def edge_record(stack: model.Mapping, versions: Versions = None, facts: t.Optional[model.Mapping] = None) -> model.Mapping:
-    """What the host has to know of an nginx edge; empty without one."""
+    """What the host has to know of an nginx edge, and that there is somebody else's; empty without one."""
+    if edge.external_edge(stack):
+        text = json.dumps(external_files(stack), sort_keys=True)
+        return {"kind": edge.EXTERNAL, "name": edge.external_name(stack), "config": hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]}
     name = edge.nginx_service(stack)
     if not name:
         return {}

@@ -18,6 +18,7 @@ from ansible_collections.portside.stack.plugins.plugin_utils import _edge as edg
 from ansible_collections.portside.stack.plugins.plugin_utils import _stack_model as model
 from ansible_collections.portside.stack.plugins.plugin_utils._brought_secret import brought_secret_problems
 from ansible_collections.portside.stack.plugins.plugin_utils._cloudflared_ingress import FRONT, ONLY_NGINX
+from ansible_collections.portside.stack.plugins.plugin_utils._edge_external import external_edge_problems
 from ansible_collections.portside.stack.plugins.plugin_utils._edge_header_problems import HEADER_NAME, header_problems
 from ansible_collections.portside.stack.plugins.plugin_utils._edge_service_problems import edge_service_problems
 from ansible_collections.portside.stack.plugins.plugin_utils._edge_tls_problems import tls_problems
@@ -30,6 +31,7 @@ from ansible_collections.portside.stack.plugins.plugin_utils._text_problems impo
 # Each key with its type.
 _KEYS: t.Dict[str, t.Union[type, t.Tuple[type, ...]]] = {
     "kind": str,
+    "name": str,
     "service": str,
     "hosts": list,
     "tls": dict,
@@ -80,12 +82,12 @@ def edge_problems(report: Report, stack: model.Mapping, services: t.Dict[str, mo
     edge = _well_shaped(report, edge)
     parsed, broken = parse_routes(routes)
     kind = edge.get("kind")
-    if kind == "external":
-        hint = "meanwhile leave `edge` and `routes` out, publish the services with `exposure: {NAME: loopback}`, and write the proxy's configuration yourself"
-        report.add("edge.kind", "a proxy of somebody else's on the host (external) is not carried out by this version; " + hint)
+    if kind == edges.EXTERNAL:
+        edge = external_edge_problems(report, stack, edge, parsed)
     elif kind not in edges.KINDS:
+        known = (*edges.KINDS, edges.EXTERNAL)
         if "kind" in edge or "kind" not in model.mapping(stack["edge"]):
-            report.unknown("edge.kind", kind, edges.KINDS, "a kind of edge", "use one of " + ", ".join(edges.KINDS))
+            report.unknown("edge.kind", kind, known, "a kind of edge", "use one of " + ", ".join(known))
     else:
         _kind_problems(report, kind, edge, stack, parsed)
     _host_problems(report, edge, [] if any(one.level == "error" for one in broken) else parsed)
@@ -115,7 +117,9 @@ def _well_shaped(report: Report, edge: t.Dict[t.Any, t.Any]) -> model.Mapping:
 
 
 def _kind_problems(report: Report, kind: str, edge: model.Mapping, stack: model.Mapping, routes: t.List[Route]) -> None:
-    """What the other kind has, and what this one must have."""
+    """What the other kinds have, and what this one must have."""
+    if "name" in edge:
+        report.add("edge.name", "only a proxy that somebody else runs (kind: external) has a name; take it out, or write service: NAME for the service's")
     if kind == edges.NGINX:
         for key, other in (("tunnel", "credentials"), ("credentials", "tunnel")):
             if key in edge and other not in model.mapping(stack["edge"]):

@@ -14,6 +14,7 @@ import typing as t
 from ansible_collections.portside.stack.plugins.plugin_utils import _stack_model as model
 from ansible_collections.portside.stack.plugins.plugin_utils._nginx_route import edge_max_body, zone
 from ansible_collections.portside.stack.plugins.plugin_utils._nginx_text import DOLLAR, block, plain, value
+from ansible_collections.portside.stack.plugins.plugin_utils._nginx_words import BROKEN, CLIENT_ADDRESS, REFUSED, SOUND_PATH, UNBELIEVED
 from ansible_collections.portside.stack.plugins.plugin_utils._routes import Route
 
 Version = t.Tuple[int, ...]
@@ -55,39 +56,13 @@ _BASE = [
     "large_client_header_buffers 4 16k;",
     "client_body_buffer_size 128k;",
 ]
-# The table in RFC 3629, section 4, without U+FFFD.
-_UTF_8 = (
-    r"[\x00-\x7f]++",
-    r"[\xc2-\xdf][\x80-\xbf]",
-    r"\xe0[\xa0-\xbf][\x80-\xbf]",
-    r"[\xe1-\xec\xee][\x80-\xbf]{2}",
-    r"\xed[\x80-\x9f][\x80-\xbf]",
-    r"\xef(?!\xbf\xbd)[\x80-\xbf]{2}",
-    r"\xf0[\x90-\xbf][\x80-\xbf]{2}",
-    r"[\xf1-\xf3][\x80-\xbf]{3}",
-    r"\xf4[\x80-\x8f][\x80-\xbf]{2}",
-)
-# Behind the 400s stand differences between nginx, which resolves these before it chooses a location, cloudflared,
-# which does not, and services, each of which does as it likes.
 _REFUSED = [
-    "# Paths that are no UTF-8, such as overlong forms of a slash, or have the character that stands for such.",
-    *block("map $uri $edge_broken", ["default 1;", '"~^(?:{0})*+\\z" 0;'.format("|".join(_UTF_8))]),
+    BROKEN,
+    *block("map $uri $edge_broken", ["default 1;", '"~{0} 0;'.format(SOUND_PATH[1:])]),
     "# Paths that programs do not read alike: refused in every server, before anything else.",
     *block(
         "map $request_uri $edge_refused",
-        [
-            "default $edge_broken;",
-            "# An empty segment, or . or .. as one, also with parameters, which some services take off first; a fragment.",
-            '"~^[^?]*//" 1;',
-            '"~^[^?]*/(?:;|%3[bB])[^/?]*/" 1;',
-            '"~^[^?]*/\\.\\.?(?:[/?;]|%3[bB]|\\z)" 1;',
-            '"~^[^?]*#" 1;',
-            "# A backslash, which some take for a slash.",
-            '"~^[^?]*(?:\\x5c|%5[cC])" 1;',
-            "# An encoded slash, dot or control character; an escape that is none.",
-            '"~^[^?]*%(?:2[fFeE]|[01][0-9a-fA-F]|7[fF])" 1;',
-            '"~^[^?]*%(?![0-9a-fA-F][0-9a-fA-F])" 1;',
-        ],
+        ["default $edge_broken;", *(line for why, patterns in REFUSED for line in (why, *('"~{0} 1;'.format(one[1:]) for one in patterns)))],
     ),
 ]
 _HOST = [
@@ -95,19 +70,6 @@ _HOST = [
     *block('map "$host|$http_host" $edge_host', ["default $host;", '"~*^([^|]+)\\|\\1:[0-9]{1,5}\\z" $http_host;']),
 ]
 _UPGRADE = block("map $http_upgrade $edge_connection_upgrade", ["default upgrade;", '"" close;'])
-# What services take for the word of the proxy in front of them, which this one does not say.
-_UNBELIEVED = (
-    "Forwarded",
-    "X-Forwarded-Port",
-    "X-Forwarded-Prefix",
-    "X-Forwarded-Server",
-    "X-Forwarded-Ssl",
-    "X-Original-URL",
-    "X-Rewrite-URL",
-    "Proxy",
-)
-# What services behind Cloudflare and others alike take for the client's address.
-_CLIENT_ADDRESS = ("CF-Connecting-IP", "True-Client-IP")
 _PROXY = [
     "# Names are looked up again when they are used: containers get new addresses, and nginx starts without them.",
     "resolver 127.0.0.11 valid=2s ipv6=off;",
@@ -126,7 +88,7 @@ _PROXY = [
     "proxy_set_header X-Forwarded-For $remote_addr;",
     "proxy_set_header X-Forwarded-Proto $edge_proto;",
     "proxy_set_header X-Forwarded-Host $edge_host;",
-    *('proxy_set_header {0} "";'.format(name) for name in _UNBELIEVED),
+    *('proxy_set_header {0} "";'.format(name) for name in UNBELIEVED),
 ]
 _COMPRESSED = (
     "application/javascript application/json application/ld+json application/manifest+json application/rss+xml application/wasm application/xml "
@@ -213,7 +175,7 @@ def _believed(edge: model.Mapping) -> str:
 def _client_address(edge: model.Mapping) -> t.List[str]:
     """The one that is believed says on what was believed, for whoever else asks it is their own address."""
     believed = _believed(edge).lower()
-    values = {name: "$remote_addr" if name.lower() == believed else '""' for name in _CLIENT_ADDRESS}
+    values = {name: "$remote_addr" if name.lower() == believed else '""' for name in CLIENT_ADDRESS}
     return ["proxy_set_header {0} {1};".format(name, text) for name, text in values.items()]
 
 

@@ -26,8 +26,8 @@ DEFAULTS = (
     "set $edge_connection close;",
     'set $edge_allow "";',
 )
-_MAX_BODY = "1m"
-_STREAM_TIMEOUT = 3600
+MAX_BODY = "1m"
+STREAM_TIMEOUT = 3600
 # Larger bodies go to the service as they come in. Smaller ones are kept until they are whole, so that
 # a client with a slow line does not hold a worker of the service.
 _KEPT = 10 << 20
@@ -37,11 +37,16 @@ _AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 
 def location(stack: model.Mapping, found: Location) -> t.List[str]:
     """One location of a server."""
+    return located(found, lambda route: _handled(stack, found, route))
+
+
+def located(found: Location, handled: t.Callable[[Route], t.List[str]]) -> t.List[str]:
+    """A location with what it does for its route; without one nothing is there."""
     pattern = "^(?:{0})\\z".format(found.pattern) if found.modifier == "~" else found.pattern
     head = " ".join(["location", *([found.modifier] if found.modifier else []), plain(pattern)])
     if found.route is None:
         return [comment("no route answers this path"), *block(head, ["return 404;"])]
-    return [comment(label(found.route)), *block(head, _handled(stack, found, found.route))]
+    return [comment(label(found.route)), *block(head, handled(found.route))]
 
 
 def label(route: Route) -> str:
@@ -51,7 +56,7 @@ def label(route: Route) -> str:
 
 def edge_max_body(edge: model.Mapping) -> str:
     """The largest body where a route says nothing."""
-    return str(edge.get("max_body", _MAX_BODY))
+    return str(edge.get("max_body", MAX_BODY))
 
 
 def zone(route: Route) -> str:
@@ -62,16 +67,26 @@ def zone(route: Route) -> str:
 def _handled(stack: model.Mapping, found: Location, route: Route) -> t.List[str]:
     lines = []
     if route.methods:
-        allowed = [*route.methods, *(["HEAD"] if "GET" in route.methods and "HEAD" not in route.methods else [])]
+        allowed = allowed_methods(route)
         refused = ["set $edge_allow {0};".format(plain(", ".join(allowed))), "return 405;"]
         lines += block('if ($request_method !~ "^(?:{0})$")'.format("|".join(allowed)), refused)
     if route.max_body:
         lines.append("client_max_body_size {0};".format(route.max_body))
     if route.redirect:
-        return [*lines, "return {0} {1};".format(route.status, value(route.redirect, {"{uri}": "request_uri"}))]
+        return [*lines, redirection(route)]
     if route.status:
         return [*lines, *_response(route)]
     return lines + _proxied(stack, found, route)
+
+
+def allowed_methods(route: Route) -> t.List[str]:
+    """The methods that pass: who may GET may ask for the head of it."""
+    return [*route.methods, *(["HEAD"] if "GET" in route.methods and "HEAD" not in route.methods else [])]
+
+
+def redirection(route: Route) -> str:
+    """Where a route leads that answers by itself."""
+    return "return {0} {1};".format(route.status, value(route.redirect, {"{uri}": "request_uri"}))
 
 
 def _response(route: Route) -> t.List[str]:
@@ -93,25 +108,28 @@ def _proxied(stack: model.Mapping, found: Location, route: Route) -> t.List[str]
         lines += ["set $edge_upgrade $http_upgrade;", "set $edge_connection $edge_connection_upgrade;"]
     if route.rate:
         lines.append("limit_req zone=route_{0}{1};".format(route.index, " burst={0} nodelay".format(route.burst) if route.burst else ""))
-    if _streamed_body(route.max_body or edge_max_body(edges.edge_of(stack))):
-        lines.append("proxy_request_buffering off;")
-    if route.stream == "sse":
-        lines += ["proxy_buffering off;", "proxy_cache off;", "gzip off;"]
-    timeout = route.timeout or (_STREAM_TIMEOUT if route.stream else 0)
-    if timeout:
-        lines += ["proxy_read_timeout {0}s;".format(timeout), "proxy_send_timeout {0}s;".format(timeout)]
+    lines += transfer(route, route.max_body or edge_max_body(edges.edge_of(stack)))
     if route.url.startswith("https:"):
         lines += ["proxy_ssl_server_name on;", "proxy_ssl_verify on;", "proxy_ssl_verify_depth 5;"]
         lines.append("proxy_ssl_trusted_certificate {0};".format(_AUTHORITIES))
-    if route.strip_prefix:
-        lines += _stripped(found, route)
-    return [*lines, "proxy_pass $edge_upstream;"]
+    return [*lines, *stripped(found, route), "proxy_pass $edge_upstream;"]
 
 
-def _stripped(found: Location, route: Route) -> t.List[str]:
-    """The path without the prefix; nginx encodes again what it had decoded."""
+def transfer(route: Route, max_body: str) -> t.List[str]:
+    """How bodies and streams pass, and how long the service may be silent."""
+    lines = ["proxy_request_buffering off;"] if _streamed_body(max_body) else []
+    if route.stream == "sse":
+        lines += ["proxy_buffering off;", "proxy_cache off;", "gzip off;"]
+    timeout = route.timeout or (STREAM_TIMEOUT if route.stream else 0)
+    if timeout:
+        lines += ["proxy_read_timeout {0}s;".format(timeout), "proxy_send_timeout {0}s;".format(timeout)]
+    return lines
+
+
+def stripped(found: Location, route: Route) -> t.List[str]:
+    """The path without the prefix, where the route wants that; nginx encodes again what it had decoded."""
     prefix = route.path.rstrip("/")
-    if not prefix:
+    if not prefix or not route.strip_prefix:
         return []
     if found.modifier == "=" and found.pattern == prefix:
         return ["rewrite ^ / break;"]

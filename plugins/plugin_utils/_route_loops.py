@@ -49,7 +49,7 @@ class _Hop(t.NamedTuple):
 
 def loop_problems(stack: model.Mapping, routes: t.Sequence[Route], hosts: t.Sequence[str]) -> t.List[Problem]:
     """A problem for all routes that such a loop leads through. The stack is ``with_edge``."""
-    if not edges.nginx_service(stack) or not any(route.redirect for route in routes):
+    if not (edges.nginx_service(stack) or edges.external_edge(stack)) or not any(route.redirect for route in routes):
         return []
     edge = _Edge(stack, routes, hosts)
     found: t.Dict[t.FrozenSet[Route], t.List[_Hop]] = {}
@@ -73,7 +73,7 @@ def _paths(routes: t.Sequence[Route]) -> t.List[str]:
 class _Edge:
     def __init__(self, stack: model.Mapping, routes: t.Sequence[Route], hosts: t.Sequence[str]) -> None:
         self.servers = server_routes(routes, hosts)
-        self._health = edges.health_path(stack)
+        self._health = edges.health_path(stack) if edges.nginx_service(stack) else ""
         edge = edges.edge_of(stack)
         # Without either, https ends at somebody else's proxy, of which nothing is known.
         self._schemes = ("http", "https") if edge.get("tls") or edge.get("tunnel") else ("http",)

@@ -119,7 +119,7 @@ def _port_problems(route: Route, name: str, service: model.Mapping) -> Found:
             continue
     exposed = {str(item).partition("/")[0] for item in model.sequence(service.get("expose"))}
     if route.port in published and route.port not in targets and str(route.port) not in exposed:
-        text = "{0} is the port of the host that leads to port {1} of {2!r}, and the edge asks the container itself; write port: {1}"
+        text = "{0} is the port of the host that leads to port {1} of {2!r}, and a route names the container's own; write port: {1}"
         hint = ', or expose: ["{0}"] at the service if it does listen there'.format(route.port)
         yield _UNKNOWN, text.format(route.port, published[route.port], name) + hint
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 import yaml
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
-from ansible_collections.portside.stack.plugins.module_utils._ports import Port, parse_port, parse_ports
+from ansible_collections.portside.stack.plugins.module_utils._ports import Port, is_loopback, parse_port, parse_ports
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,7 +32,8 @@ NUMBERS = st.integers(1, 65535)
         ("8000-8001:80-81", [Port(80, "8000"), Port(81, "8001")]),
         ("8000-8009:80", [Port(80, "8000-8009")]),
         ({"target": 80, "published": 8000}, [Port(80, "8000")]),
-        ({"target": "80", "published": "08000", "protocol": "TCP"}, [Port(80, "8000")]),
+        ({"target": "80", "published": "08000", "protocol": "TCP"}, [Port(80, "08000")]),
+        ({"target": 80, "published": "8000-8000"}, [Port(80, "8000-8000")]),
         ({"target": 80, "published": None, "host_ip": None}, [Port(80)]),
         ({"target": 80, "host_ip": "::1", "name": "web"}, [Port(80, "", "::1", "tcp", (("name", "web"),))]),
     ],
@@ -64,6 +65,13 @@ def test_what_compose_reads(value, expected):
         ({"target": 80, "protocol": "http"}, "use one of tcp, udp, sctp"),
         ({"target": 80, "mode": "global"}, "mode"),
         ({"target": 80, "host_ip": "[::1]"}, "IP address only"),
+        ({"target": 80, "host_ip": "fe80::1%eth0"}, "IP address only"),
+        ("[fe80::1%eth0]:8000:80", "IP address only"),
+        ("127.0.0.01:8000:80", "IP address only"),
+        ("[::ffff:127.0.0.01]:8000:80", "IP address only"),
+        ({"target": 80, "host_ip": ""}, "host_ip '' is no address"),
+        ({"target": 80, "host_ip": 2130706433}, "is no address"),
+        ({"target": 80, "name": 5}, "name 5 is not text"),
         ({"target": True}, "not a port"),
         (True, "neither text nor a mapping"),
         (None, "neither text nor a mapping"),
@@ -93,9 +101,19 @@ def test_ports_is_a_list():
         parse_ports("80:80")
 
 
-@pytest.mark.parametrize(("published", "fixed"), [("80", True), ("0", False), ("", False), ("80-81", False)])
+@pytest.mark.parametrize(("published", "fixed"), [("80", True), ("0", False), ("00", False), ("", False), ("80-81", False)])
 def test_only_one_given_number_is_fixed(published, fixed):
     assert Port(80, published).fixed is fixed
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1"])
+def test_loopback_addresses(address):
+    assert is_loopback(address)
+
+
+@pytest.mark.parametrize("address", ["", "0.0.0.0", "::", "10.0.0.1", "::ffff:10.0.0.1", "::127.0.0.1", "localhost", "128.0.0.1"])
+def test_addresses_that_others_reach(address):
+    assert not is_loopback(address)
 
 
 @given(NUMBERS, NUMBERS, st.sampled_from(["", "127.0.0.1", "10.0.0.1", "::1", "fe80::2"]), st.sampled_from(["tcp", "udp"]))

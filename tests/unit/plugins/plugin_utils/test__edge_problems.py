@@ -79,10 +79,10 @@ BAD = {
     "edge without routes": (nginx([]), "edge", ["404", "routes: ["]),
     "unknown key": (nginx(host=["example.com"]), "edge", ["did you mean 'hosts'"]),
     "key that is no text": (nginx() | {"edge": {"kind": "nginx", 1: 2}}, "edge", ["1 is not", "quote"]),
-    "no kind": (stack({"hosts": ["example.com"]}, NAMED), "edge.kind", ["None", "nginx, cloudflared"]),
+    "no kind": (stack({"hosts": ["example.com"]}, NAMED), "edge.kind", ["None", "nginx, cloudflared, external"]),
     "unknown kind": (stack({"kind": "ngnix"}), "edge.kind", ["did you mean 'nginx'"]),
     "kind a list": (stack({"kind": ["nginx"]}), "edge.kind", ["not text", "quote"]),
-    "kind external": (stack({"kind": "external"}), "edge.kind", ["not carried out by this version", "meanwhile", "loopback"]),
+    "nginx with a name": (nginx(name="caddy"), "edge.name", ["kind: external", "service: NAME"]),
     "hosts a text": (nginx(hosts="example.com"), "edge.hosts", ["not a list", "[example.com]"]),
     "host with a port": (nginx(hosts=["example.com:443"]), "edge.hosts[0]", ["port"]),
     "host with a scheme": (nginx(hosts=["a.example.com", "https://example.com"]), "edge.hosts[1]", ["https://example.com"]),
@@ -341,7 +341,7 @@ def test_what_is_right_has_no_problem(declared):
 
 EDGE = st.fixed_dictionaries(
     {"kind": st.sampled_from(["nginx", "cloudflared", "external"])},
-    optional={key: ANYTHING for key in ("service", "hosts", "tls", "headers", "max_body", "real_ip", "health", "tunnel", "credentials", "x")},
+    optional={key: ANYTHING for key in ("service", "name", "hosts", "tls", "headers", "max_body", "real_ip", "health", "tunnel", "credentials", "x")},
 )
 TLS = st.fixed_dictionaries(
     {"kind": st.sampled_from(["self_signed", "files", "acme"])},

@@ -1,7 +1,7 @@
 # Copyright: the portside.stack contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The model of routes, a real nginx and cloudflared's rules give the same answer to every request."""
+"""The model of routes, a real nginx, a real Caddy and cloudflared's rules give the same answer to every request."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from urllib.parse import quote, unquote_to_bytes
 import pytest
 from ansible_collections.portside.stack.plugins.plugin_utils._cloudflared_ingress import cloudflared_ingress
 from ansible_collections.portside.stack.plugins.plugin_utils._cloudflared_rules import cloudflared_match
+from ansible_collections.portside.stack.plugins.plugin_utils._edge_external import external_files
 from ansible_collections.portside.stack.plugins.plugin_utils._nginx_config import nginx_config
 from ansible_collections.portside.stack.plugins.plugin_utils._nginx_text import block
 from ansible_collections.portside.stack.plugins.plugin_utils._route_model import answer, decoded_path, matches, server_of, server_routes
 from ansible_collections.portside.stack.plugins.plugin_utils._route_problems import order_problems
 from ansible_collections.portside.stack.plugins.plugin_utils._routes import parse_routes
+from caddy_runner import Caddy
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from nginx_runner import IMAGES, INSIDE, nginx, request
@@ -177,6 +179,105 @@ def expected_of_nginx(routes, hosts, host, target, body):
         return 404, body
     text = "route {0}".format(found.route.index) if found.route.body else "{0} {1}".format(9000 + found.route.index, target)
     return 200, text.encode("utf-8", "surrogateescape")
+
+
+# -- what somebody else's proxy includes ---------------------------------------------------------------------------
+
+
+def external_target(index: int) -> t.Dict[str, t.Any]:
+    return {"service": "api", "port": 8000 + index}
+
+
+def snippets(listed: t.List[t.Dict[str, t.Any]], hosts: t.List[str], ending: str) -> t.Dict[str, str]:
+    """The files for a list of routes by the host pattern that they are for."""
+    ports = [{"target": 8000 + index, "published": 9000 + index} for index in range(MOST)]
+    stack = {"name": "s", "services": {"api": {"image": "x", "ports": ports}}, "exposure": {"api": "loopback"}}
+    files = external_files({**stack, "edge": {"kind": "external", "hosts": hosts}, "routes": listed})
+    known = server_routes(parse_routes(listed)[0], hosts)
+    return {host: files["edge/routes{0}{1}".format("." + host.replace("*", "_") if host else "", ending)] for host in known}
+
+
+class OwnNginx:
+    """One of somebody else's, with a socket for each file that it includes."""
+
+    ending = ".nginx.conf"
+
+    def __init__(self, server):
+        self.ask, self.server = server.ask, server
+
+    def serving(self, included):
+        servers = [["listen unix:{0}/{1};".format(INSIDE, place), "root /nowhere;", *text.splitlines()] for place, text in included.items()]
+        ports = ["listen 127.0.0.1:{0};".format(9000 + index) for index in range(MOST)]
+        upstream = block("server", [*ports, 'location / { return 200 "$server_port $request_uri"; }'])
+        inside = ["large_client_header_buffers 4 16k;", *upstream, *(line for one in servers for line in block("server", one))]
+        return self.server.serving("\n".join(["user nginx;", "pid /run/nginx.pid;", *block("events", []), *block("http", inside), ""]))
+
+
+class OwnCaddy:
+    """The same; what answers are sites of its own."""
+
+    ending = ".caddy"
+
+    def __init__(self, caddy, directory):
+        self.ask, self.caddy, self.directory = caddy.ask, caddy, directory
+
+    def serving(self, included):
+        sites = []
+        for index in range(MOST):
+            bound = "bind unix/{0}/{1}.sock".format(self.directory, 9000 + index)
+            sites += block("http://{0}.upstream".format(9000 + index), [bound, "respond `{0} {{http.request.orig_uri}}`".format(9000 + index)])
+        for place, text in included.items():
+            text = re.sub("127.0.0.1:([0-9]+) {", "unix/{0}/\\1.sock {{\n header_up Host \\1.upstream".format(self.directory), text)
+            sites += block("http://", ["bind unix/{0}/{1}".format(self.directory, place), *text.splitlines(), "respond own 404"])
+        return self.caddy.serving("\n".join([*sites, ""]), list(included))
+
+
+@pytest.fixture(scope="module", params=[*IMAGES, "caddy"])
+def somebodys(request):
+    with tempfile.TemporaryDirectory() as directory:
+        if request.param == "caddy":
+            yield OwnCaddy(Caddy(directory), directory)
+            return
+        with nginx(directory, request.param) as found:
+            yield OwnNginx(found)
+
+
+@settings(max_examples=10, suppress_health_check=LARGE)
+@example([(*FIXED["each kind"], EVERY, 0)])
+@example([(*FIXED["a slash at the end"], EVERY, 0)])
+@example([(*FIXED["no slash at the end"], EVERY, 0)])
+@example([(*FIXED["a host with a star"], EVERY, 1)])
+@example([([{"prefix": "/a{2}"}, {"exact": "/{path}"}, {"prefix": "/é x"}, {"regex": "/[{]b[}]{1,2}"}], [], EVERY, 0)])
+@given(CASES)
+def test_what_somebody_elses_proxy_includes_answers_as_the_model_says(somebodys, cases):
+    lists = [(accepted(given_routes, hosts, external_target), hosts) for given_routes, hosts, _targets, _at in cases]
+    included = {
+        "{0}-{1}.sock".format(number, at): text
+        for number, (listed, hosts) in enumerate(lists)
+        for at, text in enumerate(snippets(listed, hosts, somebodys.ending).values())
+    }
+    with somebodys.serving(included):
+        for number, ((listed, hosts), (_given, _hosts, targets, at)) in enumerate(zip(lists, cases)):
+            routes = parse_routes(listed)[0]
+            paths = asked_paths(routes)
+            servers = server_routes(routes, hosts)
+            for step, (where, change) in enumerate(targets):
+                target = CHANGES[change](paths[where % len(paths)])
+                host = HOSTS[(at + step) % len(HOSTS)]
+                server = server_of(servers, host)
+                if server is not None:
+                    reply = somebodys.ask("{0}-{1}.sock".format(number, list(servers).index(server)), request("GET", target, host))
+                    found = answer(routes, hosts, host, target)
+                    told = (host, target, change, reply)
+                    if found.kind == "refused":
+                        # What no route would take is not looked at.
+                        everything = any((route.kind, route.path) == ("prefix", "/") for route in servers[server])
+                        assert reply.status == 400 or (reply.status == 404 and not everything), told
+                    elif found.route is None:
+                        assert reply.status == 404, told
+                    else:
+                        port, _blank, asked = reply.body.decode("utf-8", "surrogateescape").partition(" ")
+                        assert (reply.status, port, decoded_path(asked)) == (200, str(9000 + found.route.index), decoded_path(target)), told
 
 
 @settings(max_examples=30, suppress_health_check=LARGE)
