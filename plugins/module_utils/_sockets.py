@@ -27,6 +27,7 @@ class Listener(t.NamedTuple):
     inode: str
     pid: int = 0
     process: str = ""
+    uid: int = -1
 
 
 def parse_table(protocol: str, table: str) -> t.List[Listener]:
@@ -36,7 +37,7 @@ def parse_table(protocol: str, table: str) -> t.List[Listener]:
         fields = line.split()
         if len(fields) > 9 and fields[3] == _LISTENING[protocol]:
             address, _colon, port = fields[1].partition(":")
-            found.append(Listener(protocol, _address(address), int(port, 16), fields[9]))
+            found.append(Listener(protocol, _address(address), int(port, 16), fields[9], uid=int(fields[7])))
     return found
 
 
