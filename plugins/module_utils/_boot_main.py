@@ -9,6 +9,7 @@ This module util is PRIVATE to the portside.stack collection. It can have breaki
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -19,10 +20,18 @@ from ansible_collections.portside.stack.plugins.module_utils._edge_renewed impor
 from ansible_collections.portside.stack.plugins.module_utils._edge_server import HostNetwork
 from ansible_collections.portside.stack.plugins.module_utils._engine import SOCKET, EngineClient
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
-from ansible_collections.portside.stack.plugins.module_utils._lease import StackLock
+from ansible_collections.portside.stack.plugins.module_utils._exposure_declared import read_declared
+from ansible_collections.portside.stack.plugins.module_utils._exposure_judge import judge
+from ansible_collections.portside.stack.plugins.module_utils._exposure_look import look
+from ansible_collections.portside.stack.plugins.module_utils._exposure_settings import read_settings
+from ansible_collections.portside.stack.plugins.module_utils._exposure_watch import Seen, Watch, report
+from ansible_collections.portside.stack.plugins.module_utils._filesystem import FileSystem
+from ansible_collections.portside.stack.plugins.module_utils._firewall_apply import Firewall, watch
+from ansible_collections.portside.stack.plugins.module_utils._lease import StackLock, busy_stacks
 from ansible_collections.portside.stack.plugins.module_utils._reconcile import reconcile
 from ansible_collections.portside.stack.plugins.module_utils._release_store import ReleaseStore
 from ansible_collections.portside.stack.plugins.module_utils._sockets import listeners
+from ansible_collections.portside.stack.plugins.module_utils._webhook import post
 
 
 def _run(argv: t.List[str], data: t.Optional[str]) -> t.Tuple[int, str, str]:
@@ -45,16 +54,44 @@ def _tell(line: str) -> None:
     sys.stdout.flush()
 
 
+def _run_if_there(argv: t.List[str], data: t.Optional[str]) -> t.Tuple[int, str, str]:
+    try:
+        return _run(argv, data)
+    except FileNotFoundError:
+        return 127, "", "there is no program {0}".format(argv[0])
+
+
+def _see() -> Seen:
+    """What is reachable on the host and not declared."""
+    settings = read_settings(FileSystem())
+    declared = read_declared(settings.stack_root, {}, settings)
+    facts = look(EngineClient(timeout=20), _run_if_there, os.geteuid() == 0, declared)
+    return Seen(facts["engine"]["running"], judge(facts, declared).violations)
+
+
+def _of_the_host(command: str) -> None:
+    firewall = Firewall(FileSystem(), _run, time.time)
+    if command == "firewall":
+        watch(firewall, _tell)
+    # What is declared is known once its rules are confirmed.
+    elif not firewall.pending():
+        report(Watch(firewall.fs, _see, lambda: busy_stacks(time.time), _tell, post, socket.gethostname()))
+
+
 def main(argv: t.Sequence[str]) -> int:
     """``reconcile DIRECTORY`` brings up the stack in the directory, ``renewed DIRECTORY`` has its edge serve a new certificate.
 
-    The exit code is 0 when that is so.
+    ``firewall`` has the host let in what is declared, and nothing else; ``exposure`` tells what is reachable by now and not
+    declared. The exit code is 0 when that is so.
     """
-    if len(argv) != 2 or argv[0] not in ("reconcile", "renewed"):
-        sys.stderr.write("usage: portside.pyz reconcile|renewed DIRECTORY\n")
+    if list(argv) not in (["firewall"], ["exposure"]) and (len(argv) != 2 or argv[0] not in ("reconcile", "renewed")):
+        sys.stderr.write("usage: portside.pyz reconcile|renewed DIRECTORY, or portside.pyz firewall|exposure\n")
         return 2
-    store = ReleaseStore(argv[1])
     try:
+        if len(argv) == 1:
+            _of_the_host(argv[0])
+            return 0
+        store = ReleaseStore(argv[1])
         lock = StackLock(store.stack, time.time)
         if argv[0] == "reconcile":
             reconcile(store, lock, EngineClient(), _run, time, listeners, _tell)

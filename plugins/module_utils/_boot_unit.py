@@ -11,7 +11,6 @@ The host has no Ansible. So the code that a deploy brings a stack up with is put
 from __future__ import annotations
 
 import io
-import os
 import re
 import sys
 import typing as t
@@ -20,7 +19,7 @@ import zipfile
 from ansible_collections.portside.stack.plugins.module_utils import _boot_main
 from ansible_collections.portside.stack.plugins.module_utils._compose_cli import Run
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
-from ansible_collections.portside.stack.plugins.module_utils._filesystem import FileSystem
+from ansible_collections.portside.stack.plugins.module_utils._filesystem import FileSystem, put
 from ansible_collections.portside.stack.plugins.module_utils._sources import sources as sources_of
 
 PROGRAM = "/usr/local/lib/portside/portside.pyz"
@@ -117,18 +116,7 @@ class BootUnit:
             self._systemctl("disable", unit_name(directory))
 
     def _put(self, path: str, data: bytes) -> bool:
-        target = self._root + path
-        if self._fs.lstat(target) and self._fs.read(target) == data:
-            return False
-        os.makedirs(os.path.dirname(target), mode=0o755, exist_ok=True)
-        candidate = target + ".new"
-        if self._fs.lstat(candidate):
-            self._fs.unlink(candidate)
-        self._fs.write_new(candidate, data)
-        self._fs.chmod(candidate, 0o644)
-        self._fs.fsync(candidate)
-        self._fs.rename(candidate, target)
-        return True
+        return put(self._fs, self._root + path, data)
 
     def _systemctl(self, *arguments: str) -> None:
         code, out, err = self._run(["systemctl", *arguments], None)

@@ -14,6 +14,7 @@ from ansible_collections.portside.stack.plugins.module_utils._compose_cli import
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 
 _REMEDIES = {
+    "nft": "install Debian's package nftables",
     "certbot": "install Debian's package certbot",
     "openssl": "install Debian's package openssl",
 }

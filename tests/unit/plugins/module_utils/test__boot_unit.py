@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import socket
 import subprocess
 import sys
 import zipfile
@@ -12,6 +13,7 @@ import zipfile
 import pytest
 from ansible_collections.portside.stack.plugins.module_utils import _boot_main, _boot_unit, _sources
 from ansible_collections.portside.stack.plugins.module_utils._boot_unit import BootUnit, program, sources, unit_name
+from ansible_collections.portside.stack.plugins.module_utils._engine import EngineClient
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 from ansible_collections.portside.stack.plugins.module_utils._filesystem import FileSystem
 
@@ -123,9 +125,9 @@ def test_the_program_has_all_it_needs_and_only_that(tmp_path):
     pyz = tmp_path / "portside.pyz"
     pyz.write_bytes(program())
     done = python(str(pyz))
-    assert (done.returncode, done.stderr.decode()) == (2, "usage: portside.pyz reconcile|renewed DIRECTORY\n")
+    assert (done.returncode, done.stderr.decode()) == (2, "usage: portside.pyz reconcile|renewed DIRECTORY, or portside.pyz firewall|exposure\n")
     names = {name.rpartition("/")[2] for name in zipfile.ZipFile(pyz).namelist()}
-    assert {"_reconcile.py", "_compose_stack.py", "_lease.py", "__main__.py"} < names
+    assert {"_reconcile.py", "_compose_stack.py", "_lease.py", "_exposure_network_rules.py", "__main__.py"} < names
     assert "_boot_unit.py" not in names
 
 
@@ -163,6 +165,37 @@ def test_the_program_tells_an_error_and_fails(monkeypatch, capsys, error, comman
     monkeypatch.setattr(_boot_main, work, lambda store, lock, *_arguments: print(store.directory, lock.stack))
     assert _boot_main.main([command, "/opt/stacks/demo/"]) == 0
     assert capsys.readouterr().out == "/opt/stacks/demo demo\n"
+
+
+@pytest.fixture
+def rules_that_wait(monkeypatch):
+    """Whether rules of the firewall wait to be confirmed."""
+    waiting = []
+    monkeypatch.setattr(_boot_main.Firewall, "pending", lambda _firewall: waiting or None)
+    return waiting
+
+
+def test_the_program_tells_what_is_reachable_once_the_rules_are_confirmed(monkeypatch, capsys, rules_that_wait):
+    monkeypatch.setattr(_boot_main, "report", lambda watch: watch.tell("{0}: {1}".format(watch.host, watch.look())))
+    monkeypatch.setattr(_boot_main, "_see", lambda: "seen")
+    monkeypatch.setattr(_boot_main.socket, "gethostname", lambda: "web1")
+    assert (_boot_main.main(["exposure"]), capsys.readouterr().out) == (0, "web1: seen\n")
+    rules_that_wait.append("some")
+    assert (_boot_main.main(["exposure"]), capsys.readouterr().out) == (0, "")
+
+
+def test_the_program_sees_as_the_module_does(monkeypatch, tmp_path):
+    settings = _boot_main.read_settings(FileSystem(), str(tmp_path))._replace(stack_root=str(tmp_path))
+    monkeypatch.setattr(_boot_main, "read_settings", lambda _fs: settings)
+    monkeypatch.setattr(_boot_main, "EngineClient", lambda timeout: EngineClient(str(tmp_path / "x.sock"), timeout))
+    with socket.create_server(("0.0.0.0", 0)) as own:
+        seen, port = _boot_main._see(), own.getsockname()[1]
+    assert not seen.engine
+    assert [one["rule"] for one in seen.violations if (one["endpoint"] or {}).get("port") == port] == ["undeclared_listener"]
+
+
+def test_a_program_that_the_host_does_not_have_is_no_error():
+    assert _boot_main._run_if_there(["no-such-program"], None) == (127, "", "there is no program no-such-program")
 
 
 def test_the_program_runs_commands_with_nothing_that_chooses_another_engine(monkeypatch):

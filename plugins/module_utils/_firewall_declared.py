@@ -1,0 +1,53 @@
+# Copyright: the portside.stack contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What may be reached from outside: what the current releases of the host publish, and what the host itself may show.
+
+This module util is PRIVATE to the portside.stack collection. It can have breaking changes at any time.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import typing as t
+
+from ansible_collections.portside.stack.plugins.module_utils._exposure_settings import Settings
+from ansible_collections.portside.stack.plugins.module_utils._filesystem import FileSystem
+from ansible_collections.portside.stack.plugins.module_utils._firewall_rules import Opening
+from ansible_collections.portside.stack.plugins.module_utils._ports import parse_port
+from ansible_collections.portside.stack.plugins.module_utils._release_store import ReleaseStore
+
+
+def own_openings(settings: Settings) -> t.List[Opening]:
+    """The ports that the host itself may show."""
+    return [Opening(one["protocol"], one["port"], one["port"], one["reason"], "", tuple(one["sources"])) for one in settings.open]
+
+
+def published(stack: str, definition: t.Mapping[str, t.Any]) -> t.List[Opening]:
+    """The ports of a rendered definition that are for others than this host.
+
+    A port whose number the engine is to choose is none of them: nobody can know which one to let in.
+    """
+    found = []
+    for name, service in sorted((definition.get("services") or {}).items()):
+        on_host = service.get("network_mode") == "host"
+        for port in [one for value in service.get("ports") or () for one in parse_port(value)]:
+            # Where Docker publishes nothing, the port is that of the container, which is on the host.
+            first, _dash, last = (str(port.target) if on_host else port.published).partition("-")
+            given = ipaddress.ip_address(port.host_ip or "0.0.0.0")
+            address = getattr(given, "ipv4_mapped", None) or given
+            if int(first or 0) and not address.is_loopback:
+                at = "" if address.is_unspecified else str(address)
+                found.append(Opening(port.protocol, int(first), int(last or first), "{0} of {1}".format(name, stack), at))
+    return found
+
+
+def current_openings(fs: FileSystem, stack_root: str) -> t.List[Opening]:
+    """What the current release of each stack on the host publishes."""
+    found: t.List[Opening] = []
+    for name in fs.listdir(stack_root) if fs.lstat(stack_root) else ():
+        # A link that is none is not a stack of ours.
+        if fs.lstat("{0}/{1}/current".format(stack_root, name)):
+            store = ReleaseStore("{0}/{1}".format(stack_root, name))
+            found += published(name, store.read(store.current())["definition"])
+    return found
