@@ -18,20 +18,11 @@ from ansible_collections.portside.stack.plugins.plugin_utils import _database_se
 from ansible_collections.portside.stack.plugins.plugin_utils import _stack_model as model
 from ansible_collections.portside.stack.plugins.plugin_utils._edge import edge_of, nginx_service
 from ansible_collections.portside.stack.plugins.plugin_utils._placeholders import placeholder
+from ansible_collections.portside.stack.plugins.plugin_utils._production_fault import Fault, Faults
+from ansible_collections.portside.stack.plugins.plugin_utils._production_host_rules import docker_socket, privileged
 from ansible_collections.portside.stack.plugins.plugin_utils._settings import Setting, holds_credential, words
 
 Settings = t.List[Setting]
-
-
-class Fault(t.NamedTuple):
-    """What breaks a rule: the place, why, and what to do."""
-
-    key: str
-    why: str
-    remedy: str
-
-
-Faults = t.Iterator[Fault]
 
 _TRUE = ("1", "true", "yes", "on", "y", "t", "ok")
 _MODES = re.compile(r"(?:^|_)(?:NODE_ENV|FLASK_ENV|RAILS_ENV|RACK_ENV|APP_ENV|DJANGO_ENV|ASPNETCORE_ENVIRONMENT)$")
@@ -191,7 +182,19 @@ def certificates(stack: model.Mapping, service: model.Mapping, told: Settings) -
 
 
 RULES: t.Dict[str, t.Callable[[model.Mapping, model.Mapping, Settings], Faults]] = {
-    rule.__name__: rule for rule in (debug, secret_key, allowed_hosts, cors_origins, database_password, redis_password, plain_secrets, certificates)
+    rule.__name__: rule
+    for rule in (
+        debug,
+        secret_key,
+        allowed_hosts,
+        cors_origins,
+        database_password,
+        redis_password,
+        plain_secrets,
+        certificates,
+        docker_socket,
+        privileged,
+    )
 }
 
 

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.portside.stack.plugins.module_utils._exposure_model import RULES as EXPOSURE_RULES
 from ansible_collections.portside.stack.plugins.plugin_utils import _stack_model as model
-from ansible_collections.portside.stack.plugins.plugin_utils._production_rules import OF_VALUES, RULES, Fault
+from ansible_collections.portside.stack.plugins.plugin_utils._production_fault import Fault
+from ansible_collections.portside.stack.plugins.plugin_utils._production_rules import OF_VALUES, RULES
 from ansible_collections.portside.stack.plugins.plugin_utils._report import Report, shown
 from ansible_collections.portside.stack.plugins.plugin_utils._settings import Setting, settings
 
@@ -68,8 +70,10 @@ def _waiver_problems(report: Report, where: str, waiver: t.Any, services: Servic
     for key in waiver:
         if key not in _KEYS:
             report.unknown(where, key, _KEYS, "a key of a waiver", "use " + ", ".join(_KEYS))
-    if str(waiver.get("rule")) not in RULES:
-        report.unknown(where, waiver.get("rule"), RULES, "a rule", "the rules are " + ", ".join(RULES))
+    # What is waived on the host is only seen there.
+    rules = [*RULES, *EXPOSURE_RULES]
+    if str(waiver.get("rule")) not in rules:
+        report.unknown(where, waiver.get("rule"), rules, "a rule", "the rules are " + ", ".join(rules))
     if "service" in waiver and str(waiver["service"]) not in services:
         report.unknown(where, waiver["service"], services, "a service of this stack", "declared are " + ", ".join(sorted(services)))
     reason = waiver.get("reason")

@@ -15,20 +15,21 @@ import sys
 import pytest
 
 CHECKOUT = pathlib.Path(__file__).parents[2]
-INVENTORIES = sorted((CHECKOUT / "inventories").iterdir()) + [CHECKOUT / "tests" / "faults" / "inventory"]
+INVENTORIES = sorted((CHECKOUT / "inventories").iterdir()) + [CHECKOUT / "tests" / one / "inventory" for one in ("exposure", "faults")]
 JUDGED = (
     "{0} | portside.stack.stack_problems(dict(stack_secrets.keys() | zip(stack_secrets.values() | map('list')))) == []",
     "{0} | portside.stack.secret_problems(stack_secrets) == []",
 )
 # Whatever an inventory is for: what people copy would do in production.
 IN_PRODUCTION = "(stacks | map('combine', {'environment': 'production'}))"
+MERGED = "(stacks | portside.stack.stack_merge(stack_overrides | default({})))"
 
 
 @pytest.mark.parametrize("path", INVENTORIES, ids=lambda path: str(path.relative_to(CHECKOUT)))
 def test_every_inventory_is_without_problems(path, tmp_path):
     (tmp_path / "empty.cfg").touch()
     ansible = os.path.join(os.path.dirname(sys.executable), "ansible")
-    asserted = [judged.format(stacks) for stacks in ("stacks", IN_PRODUCTION) for judged in JUDGED]
+    asserted = [judged.format(stacks) for stacks in ("stacks", IN_PRODUCTION, MERGED) for judged in JUDGED]
     judge = ["-m", "ansible.builtin.assert", "-a", json.dumps({"that": asserted})]
     # Passwords that the inventory makes beside itself land here.
     inventory = shutil.copytree(path, tmp_path / "inventory", ignore=shutil.ignore_patterns(".secrets"))

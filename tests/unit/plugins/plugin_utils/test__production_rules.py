@@ -104,6 +104,13 @@ BROKEN = {
         stack({"image": "redis", "command": ["redis-server", "--requirepass", STRONG]}),
     ],
     "certificates": [edge(kind="self_signed"), edge(kind="acme", staging=True)],
+    "docker_socket": [
+        stack({"volumes": ["/var/run/docker.sock:/var/run/docker.sock:ro"]}),
+        stack({"volumes": [{"type": "bind", "source": "/run/containerd/containerd.sock", "target": "/s"}]}),
+        stack({"volumes": ["/:/rootfs:ro"]}),
+        stack({"volumes": ["/var/run/:/var/run:ro"]}),
+    ],
+    "privileged": [stack({"privileged": True}), stack({"cap_add": ["NET_ADMIN", "cap_sys_admin"]}), stack({"cap_add": ["ALL"]}), stack({"pid": "host"})],
 }
 # What production may well be like.
 SOUND = {
@@ -138,6 +145,9 @@ SOUND = {
     "a visible variable": stack(secret_environment={"api": {"API_TOKEN": {"secret": "key", "visible": True}}}),
     "certificates that browsers trust": edge(kind="acme"),
     "certificates of an authority of one's own": edge(kind="acme", directory_url="https://ca.example.com/directory"),
+    "a directory of the host": stack({"volumes": ["/var/lib/docker/containers:/logs:ro", "/srv/docker.sock.d:/d"]}),
+    "a volume called so": stack({"volumes": ["run:/run"]}, volumes={"run": {}}),
+    "narrow capabilities": stack({"cap_add": ["IPC_LOCK", "NET_BIND_SERVICE"], "privileged": False}),
     "a key of another party": stack({"secrets": ["stripe_secret_key"]}, {"stripe_secret_key": {"generate": 20}}),
 }
 
