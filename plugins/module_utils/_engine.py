@@ -157,10 +157,10 @@ class EngineClient:
                 return None
             raise
 
-    def archive(self, container: str, path: str) -> t.Optional[bytes]:
-        """A file or link of a container, which need not run, as an archive of tar; none where there is none."""
+    def archive(self, container: str, path: str, most: t.Optional[int] = None) -> t.Optional[bytes]:
+        """A file or link of a container, which need not run, as an archive of tar; none where there is none, an error where it has more bytes than that."""
         try:
-            return self._call("GET", "/containers/{0}/archive".format(container), {"path": path})
+            return self._call("GET", "/containers/{0}/archive".format(container), {"path": path}, most=most)
         except EngineError as error:
             if error.status == 404:
                 return None
@@ -196,13 +196,14 @@ class EngineClient:
         query: t.Dict[str, t.Any],
         body: t.Any = None,
         timeout: t.Optional[float] = None,
+        most: t.Optional[int] = None,
     ) -> bytes:
         target = "/v" + self.api_version + path
         if query:
             target += "?" + urlencode(query)
-        return self._send(method, target, body, timeout)
+        return self._send(method, target, body, timeout, most)
 
-    def _send(self, method: str, target: str, body: t.Any = None, timeout: t.Optional[float] = None) -> bytes:
+    def _send(self, method: str, target: str, body: t.Any = None, timeout: t.Optional[float] = None, most: t.Optional[int] = None) -> bytes:
         connection = _UnixConnection(self._path, timeout or self._timeout)
         archive = isinstance(body, bytes)
         data = body if body is None or archive else json.dumps(body)
@@ -210,13 +211,15 @@ class EngineClient:
         try:
             connection.request(method, target, data, headers)
             response = connection.getresponse()
-            answer = response.read()
+            answer = response.read(None if most is None else most + 1)
         except (OSError, http.client.HTTPException) as error:
             raise self._unavailable(error) from error
         finally:
             connection.close()
         if response.status >= 400:
             raise EngineError(response.status, "the Docker engine refused {0}: {1}".format(method, _reason(answer)))
+        if most is not None and len(answer) > most:
+            raise EngineError(response.status, "the Docker engine's answer is larger than {0} bytes".format(most))
         return answer
 
     def _unavailable(self, error: Exception) -> EngineUnavailable:

@@ -12,6 +12,7 @@ import typing as t
 from functools import wraps
 
 from ansible.errors import AnsibleFilterError
+from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 
 
@@ -37,13 +38,14 @@ def untag(value: t.Any) -> t.Any:
     return value
 
 
-def as_filter(function: t.Callable[..., t.Any]) -> t.Callable[..., t.Any]:
-    """That pure function as a filter."""
+def as_filter(function: t.Callable[..., t.Any], foreign: bool = False) -> t.Callable[..., t.Any]:
+    """That pure function as a filter; ``foreign`` where a host's own words come out, which before ansible-core 2.19 could be taken for templates."""
 
     @wraps(function)
     def call(*args: t.Any, **kwargs: t.Any) -> t.Any:
         try:
-            return function(*untag(args), **untag(kwargs))
+            found = function(*untag(args), **untag(kwargs))
+            return wrap_var(found) if foreign else found
         except StackError as error:
             raise AnsibleFilterError(str(error)) from error
 

@@ -164,3 +164,11 @@ def test_a_container_that_somebody_else_is_removing_counts_as_removed(engine, mo
     conflict = {"message": "removal of container is already in progress"}
     monkeypatch.setattr(Handler, "delete_containers", lambda handler, *_arguments: handler.answer(409, conflict))
     EngineClient(engine.path).remove_container(identifier)
+
+
+def test_an_archive_that_is_too_large_is_an_error(engine, monkeypatch):
+    monkeypatch.setattr(Handler, "get_containers", lambda self, _engine, parts, _query, _body: self.answer(200, b"x" * 1000))
+    client = EngineClient(engine.path)
+    assert len(client.archive("c", "/etc", 1000)) == len(client.archive("c", "/etc")) == 1000
+    with pytest.raises(EngineError, match="larger than 999 bytes"):
+        client.archive("c", "/etc", 999)
