@@ -14,7 +14,7 @@ export PATH := $(CURDIR)/$(VENV):$(PATH)
 export MOLECULE_GLOB := molecule/*/molecule.yml
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/collections
 
-.PHONY: help setup bed bed-next demo demo-status demo-down demo-test test test-faults test-edge lint unit artefact molecule bench clean
+.PHONY: help setup bed bed-next demo demo-status demo-down demo-test test test-faults test-edge test-exposure lint unit artefact molecule bench clean
 
 help: ## these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -61,7 +61,7 @@ lint: setup ## ansible-lint (production profile), ruff, changelog
 	antsibull-changelog lint
 
 unit: setup ## the pure core and the modules' adapters
-	pytest -q tests/unit
+	pytest -q -n $(JOBS) --dist loadfile tests/unit
 
 artefact: setup ## the built collection works alone and passes ansible-test sanity (2 min)
 	tests/artefact.sh
@@ -76,6 +76,12 @@ test-faults: bed ## every fault, and every blow at every stage, on one host that
 
 test-edge: bed-next ## the edge with the next nginx, streams silent for five minutes, a busy port and a reboot (15 min)
 	@EDGE_NGINX=nginx:1.30 EDGE_QUIET=310 EDGE_SLOW=1 tests/scenarios.sh 1 edge
+
+test-exposure: bed ## every way in which a service becomes public, set up for real and found, with and without the firewall (15 min)
+	@$(BED) up exposure --publish 18087:80
+	@trap 'docker rm --force portside-exposure-neighbour 2>/dev/null; $(BED) down exposure' EXIT INT TERM; \
+	  ansible-playbook site.yml -i tests/exposure/inventory && \
+	  PYTHONPATH=tests/exposure PYTEST_PLUGINS=judged pytest -q tests/exposure
 
 bench: setup ## how much one config_files saves against a loop of copy, as a ratio (2 min)
 	python3 tests/bench/config_files.py

@@ -28,16 +28,14 @@ from ansible_collections.portside.stack.plugins.module_utils._compose_report imp
 )
 from ansible_collections.portside.stack.plugins.module_utils._compose_resources import create_resource
 from ansible_collections.portside.stack.plugins.module_utils._compose_situation import Situation, Work, states
-from ansible_collections.portside.stack.plugins.module_utils._compose_wait import (
-    Convergence,
-    Event,
-    converge,
-)
+from ansible_collections.portside.stack.plugins.module_utils._compose_wait import Convergence, Event, converge
 from ansible_collections.portside.stack.plugins.module_utils._edge_activate import Edge
 from ansible_collections.portside.stack.plugins.module_utils._edge_server import HostNetwork
 from ansible_collections.portside.stack.plugins.module_utils._edge_work import EdgeWork
 from ansible_collections.portside.stack.plugins.module_utils._engine import EngineClient, EngineUnavailable
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
+from ansible_collections.portside.stack.plugins.module_utils._filesystem import FileSystem
+from ansible_collections.portside.stack.plugins.module_utils._firewall_apply import Firewall
 from ansible_collections.portside.stack.plugins.module_utils._lease import utc
 from ansible_collections.portside.stack.plugins.module_utils._owned_places import set_right
 from ansible_collections.portside.stack.plugins.module_utils._redact import redactor
@@ -173,6 +171,8 @@ class StackOnHost:
                     self.stack, self._file
                 )
             )
+        if work.plan.changed and Firewall(FileSystem(), self.run, self._clock.time).activate(self.stack, self.definition):
+            self.tell("firewall: lets in what this release publishes")
         self._edge.prepare(edge, self._containers)
         lifeline = self.engine.lifeline()
         self.began = True

@@ -38,13 +38,14 @@ from ansible_collections.portside.stack.plugins.module_utils._lease_model import
 )
 from ansible_collections.portside.stack.plugins.module_utils._run_directory import (
     DIRECTORY,
+    STACK_NAME,
     open_run_file,
     rewrite,
     run_path,
     try_flock,
 )
 
-__all__ = ["IDLE", "Lease", "LockHeld", "StackLock", "boot_id", "utc"]
+__all__ = ["IDLE", "Lease", "LockHeld", "StackLock", "boot_id", "busy_stacks", "utc"]
 
 # What a run may take between two modules beyond their limits: the controller's own work, and a slow connection.
 IDLE = 120.0
@@ -90,6 +91,10 @@ class StackLock:
         lease = self.holder()
         if lease and lease.token != token and lease.token not in dead:
             raise held(self.stack, lease, self._noted(), self._now())
+
+    def busy(self) -> bool:
+        """Whether a run has the lease, or a module is at work, as is noted of them: this keeps nobody waiting."""
+        return self.holder() is not None or self._noted().until > self._now()
 
     # -- the lease -------------------------------------------------------------------------------------------------
 
@@ -237,6 +242,13 @@ class StackLock:
             file.flush()
             os.fsync(file.fileno())
         os.replace(candidate, self._path)
+
+
+def busy_stacks(now: t.Callable[[], float], directory: str = DIRECTORY, boot: str = "") -> t.Set[str]:
+    """The stacks that somebody is at work on."""
+    files = [name.partition(".") for name in os.listdir(directory)] if os.path.isdir(directory) else []
+    stacks = {stack for stack, _dot, kind in files if kind in ("lease", "work") and STACK_NAME.match(stack)}
+    return {stack for stack in stacks if StackLock(stack, now, directory, boot).busy()}
 
 
 def _extended(lease: Lease, expires: float) -> Lease:

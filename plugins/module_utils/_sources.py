@@ -12,7 +12,8 @@ import importlib
 import re
 import typing as t
 
-_IMPORT = re.compile(r"^from (ansible_collections\.portside\.stack\.plugins\.module_utils\.\w+) import", re.MULTILINE)
+_PACKAGE = "ansible_collections.portside.stack.plugins.module_utils"
+_IMPORT = re.compile(r"^from {0}(?:\.(\w+) import\b| import (\w+))".format(re.escape(_PACKAGE)), re.MULTILINE)
 
 
 def sources(main: str) -> t.Dict[str, str]:
@@ -22,7 +23,8 @@ def sources(main: str) -> t.Dict[str, str]:
     def add(name: str) -> None:
         # From wherever this code itself was loaded: a checkout, or the archive that Ansible sends to the host.
         text = importlib.import_module(name).__spec__.loader.get_source(name)
-        for needed in _IMPORT.findall(text):
+        for inside, whole in _IMPORT.findall(text):
+            needed = "{0}.{1}".format(_PACKAGE, inside or whole)
             if needed not in found:
                 add(needed)
         found[name] = text

@@ -180,6 +180,7 @@ from ansible_collections.portside.stack.plugins.module_utils._commands import de
 from ansible_collections.portside.stack.plugins.module_utils._engine import SOCKET, EngineClient
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 from ansible_collections.portside.stack.plugins.module_utils._filesystem import FileSystem
+from ansible_collections.portside.stack.plugins.module_utils._firewall_apply import Firewall
 from ansible_collections.portside.stack.plugins.module_utils._lease import Lease, StackLock
 from ansible_collections.portside.stack.plugins.module_utils._release_actions import ReleaseOnHost
 from ansible_collections.portside.stack.plugins.module_utils._release_schema import schemas_to_record
@@ -228,7 +229,7 @@ def act(module: AnsibleModule, store: ReleaseStore, lease: t.Optional[Lease]) ->
     if params["state"] == "present":
         return release.present(params["files"], params["action"], params["why"], lease, module._diff)
     if params["state"] == "current":
-        return release.current(
+        done = release.current(
             params["action"],
             params["why"],
             params["keep"],
@@ -236,6 +237,9 @@ def act(module: AnsibleModule, store: ReleaseStore, lease: t.Optional[Lease]) ->
             lambda: schemas_to_record(store, engine, run),
             lambda: BootUnit(FileSystem(), run).ensure(store.directory),
         )
+        if not module.check_mode:
+            Firewall(FileSystem(), run, time.time).settle(store.stack, module.warn)
+        return done
     if params["state"] == "failed":
         return release.failed(params["action"], params["why"], params["error"], params["restored"], lease)
     return release.absent()

@@ -159,6 +159,7 @@ from ansible_collections.portside.stack.plugins.module_utils._edge_acme import C
 from ansible_collections.portside.stack.plugins.module_utils._engine import SOCKET, EngineClient, EngineUnavailable
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 from ansible_collections.portside.stack.plugins.module_utils._filesystem import FileSystem
+from ansible_collections.portside.stack.plugins.module_utils._firewall_apply import Firewall
 from ansible_collections.portside.stack.plugins.module_utils._lease import StackLock
 from ansible_collections.portside.stack.plugins.module_utils._progress import watched_work
 from ansible_collections.portside.stack.plugins.module_utils._release_store import ReleaseStore
@@ -179,6 +180,7 @@ class Task:
         run = detached(module, os.environ, SOCKET)
         self._boot = BootUnit(self._fs, run)
         self._certbot = Certbot(self._store.stack, run, self._fs)
+        self._firewall = Firewall(self._fs, run, time.time)
 
     @property
     def stack(self) -> str:
@@ -211,6 +213,7 @@ class Task:
                 self._store, plan, self._fs, self._engine, self._boot, self._certbot, tell, self._module.warn
             )
             record = removal.carry_out(self._params["why"], lock.read() if token else None, time.time)
+            self._firewall.settle(self.stack, self._module.warn)
         result = _result(plan, "removed")
         if record:
             result.update(record=record, progress=lines)

@@ -29,6 +29,7 @@ from ansible_collections.portside.stack.plugins.plugin_utils._entry_wrapper impo
     wrapped_services,
 )
 from ansible_collections.portside.stack.plugins.plugin_utils._explicit_stack import explicit_stack
+from ansible_collections.portside.stack.plugins.plugin_utils._exposure_routes import recorded_routes
 from ansible_collections.portside.stack.plugins.plugin_utils._volumes import directories, has_owner, uncopied_mounts, with_owner
 
 LABEL_STACK = "portside.stack"
@@ -122,9 +123,15 @@ class _Renderer:
         made_directories = directories(self.stack)
         if self.edge:
             made_directories = {**made_directories, self.edge_directory: {"uid": 0, "gid": 0, "mode": "0755"}}
-            found["x-portside"]["edge"] = edge_record(self.stack, self.versions, self.edge_facts)
+        of_edge = edge_record(self.stack, self.versions, self.edge_facts)
+        if of_edge:
+            found["x-portside"]["edge"] = of_edge
         if made_directories:
             found["x-portside"]["directories"] = made_directories
+        # What is told of who is reachable on the host, where nobody has the declaration.
+        for key, told in (("routes", recorded_routes(self.stack)), ("waivers", model.sequence(self.stack.get("waivers")))):
+            if told:
+                found["x-portside"][key] = told
         return {key: value for key, value in found.items() if value}
 
     @property

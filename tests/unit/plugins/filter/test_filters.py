@@ -12,10 +12,13 @@ import sys
 import textwrap
 from pathlib import Path
 
+import exposure_facts as exposure
 import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
 from ansible.parsing.dataloader import DataLoader
+from ansible.utils.unsafe_proxy import AnsibleUnsafe, AnsibleUnsafeText
+from audit_facts import facts
 
 CHECKOUT = Path(__file__).parents[4]
 PREFIX = "ansible_collections.portside.stack.plugins.filter."
@@ -69,6 +72,19 @@ def test_the_others(stacks):
     assert filtered("stack_merge", stacks, {"shop": {"profiles": ["x"]}})[0]["profiles"] == ["x"]
     assert filtered("stack_secret_files", stacks[0])["key"]["generate"] == 32
     assert filtered("exposure_table", stacks[0])[0]["published"] == "127.0.0.1:8000"
+    assert "`web`" in filtered("exposure_table", stacks[0], stacks, format="markdown")
+    assert filtered("open_ports", stacks) == []
+    assert filtered("published_ports", stacks[0]["services"]["web"], {})[0]["public"] is True
+
+
+def test_what_a_host_says_is_no_template():
+    exposed = exposure.host([exposure.container("{{ 1 }}", exposure.port(5432, target=5432))])
+    plan = filtered("audit_probe", exposed, "{{ 2 }}")
+    told = filtered("audit_report", facts(exposed))
+    page = filtered("audit_index", [{"report": told["report"], "file": "x.html"}])
+    # Before ansible-core 2.19 what is not marked so would be resolved when it is used.
+    kept = all(isinstance(one, AnsibleUnsafe) for one in (plan["closed"][0]["owner"], told["text"], page)) or not issubclass(AnsibleUnsafeText, AnsibleUnsafe)
+    assert kept and plan["addresses"] == ["{{ 2 }}"] and "container {{ 1 }}" in told["text"] and "my.server" in page
 
 
 def test_a_refusal_is_ansibles_own_error(stacks):

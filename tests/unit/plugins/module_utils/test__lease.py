@@ -11,7 +11,7 @@ import time
 
 import pytest
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
-from ansible_collections.portside.stack.plugins.module_utils._lease import IDLE, LockHeld, StackLock
+from ansible_collections.portside.stack.plugins.module_utils._lease import IDLE, LockHeld, StackLock, busy_stacks
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
@@ -410,3 +410,28 @@ class Life(RuleBasedStateMachine):
 def test_there_is_one_holder_at_most_whatever_happens(tmp_path):
     Life.directory = str(tmp_path)
     run_state_machine_as_test(Life, settings=settings(max_examples=60, stateful_step_count=25, deadline=None))
+
+
+def test_stacks_that_somebody_is_at_work_on_are_told_without_a_lock(lock, clock, tmp_path):
+    def busy():
+        before = sorted(path.name for path in tmp_path.iterdir())
+        found = busy_stacks(clock, str(tmp_path), "boot")
+        assert sorted(path.name for path in tmp_path.iterdir()) == before
+        return found
+
+    assert busy() == set()
+    assert busy_stacks(clock, str(tmp_path / "none"), "boot") == set()
+    (tmp_path / "firewall.lock").touch()
+    (tmp_path / "No Stack.lease").touch()
+    lock.acquire(ALICE, "deploy", "a", 120)
+    assert busy() == {"demo"}
+    lock.release("a")
+    assert busy() == set()
+    # Without a lease, as at boot.
+    with lock.work("", "reconcile", 600):
+        assert busy() == {"demo"}
+    assert busy() == set()
+    lock.acquire(ALICE, "deploy", "a", 120)
+    clock.now += 121
+    assert busy() == set()
+    assert busy_stacks(clock, str(tmp_path), "another boot") == set()
