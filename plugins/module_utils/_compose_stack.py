@@ -77,6 +77,7 @@ class StackOnHost:
         self._ledger = OneShotLedger(self.project_directory)
         network = network or HostNetwork()
         self._edge = Edge(self.definition, self._file or "", self.project_directory, engine, run, clock, network, tell)
+        self._firewall = Firewall(FileSystem(), run, clock.time)
         self._redact = redactor(os.path.join(self.project_directory, "secrets"))
         self._containers: t.List[Container] = []
         self._changed = False
@@ -171,7 +172,7 @@ class StackOnHost:
                     self.stack, self._file
                 )
             )
-        if work.plan.changed and Firewall(FileSystem(), self.run, self._clock.time).activate(self.stack, self.definition):
+        if work.plan.changed and self._firewall.activate(self.stack, self.definition):
             self.tell("firewall: lets in what this release publishes")
         self._edge.prepare(edge, self._containers)
         lifeline = self.engine.lifeline()
@@ -275,6 +276,7 @@ class StackOnHost:
         forgotten = False if self.check_mode else self._ledger.clear()
         if not self.check_mode:
             self._edge.let_go()
+            self._firewall.settle(self.stack, self.tell)
         self._changed = bool(self._actions or forgotten)
         before = "".join("{0}: present\n".format(action["service"]) for action in self._actions)
         return dict(self.result(), services={}, diff={"before": before, "after": ""})

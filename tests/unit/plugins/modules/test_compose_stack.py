@@ -9,7 +9,7 @@ import signal
 import time
 
 import pytest
-from ansible_collections.portside.stack.plugins.module_utils import _edge_facts, _image_facts, _lease
+from ansible_collections.portside.stack.plugins.module_utils import _compose_stack, _edge_facts, _image_facts, _lease
 from ansible_collections.portside.stack.plugins.modules import compose_stack
 from fake_engine import FakeEngine
 from module_runner import run_module
@@ -452,6 +452,22 @@ def test_absent_keeps_volumes_and_forgets_one_shots(converged, stack):
     assert not (converged.directory / "oneshots.json").exists()
     assert [action["service"] for action in result["actions"]] == ["api", "migrate", "db", ""]
     assert not stack(SERVICES, "absent")["changed"]
+
+
+def test_the_firewall_lets_in_a_release_before_it_comes_up_and_forgets_one_that_goes(host, stack, monkeypatch):
+    told = []
+    monkeypatch.setattr(_compose_stack.Firewall, "activate", lambda self, name, definition: told.append((name, len(host.acted))) or "")
+    monkeypatch.setattr(_compose_stack.Firewall, "activated", lambda self, name: told.append((name, "no more")) or "")
+    host.fates["migrate"] = EXITED
+    stack(SERVICES)
+    assert told == [("demo", 0)] and host.acted
+    # What changes nothing announces nothing.
+    stack(SERVICES)
+    assert told == [("demo", 0)]
+    stack(SERVICES, "absent", check=True)
+    assert told == [("demo", 0)]
+    stack(SERVICES, "absent")
+    assert told == [("demo", 0), ("demo", "no more")]
 
 
 def test_absent_in_check_mode_tells_and_keeps(converged, stack):
