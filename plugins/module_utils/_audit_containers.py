@@ -13,11 +13,10 @@ import typing as t
 
 from ansible_collections.portside.stack.plugins.module_utils._audit_secrets import visible_secrets
 from ansible_collections.portside.stack.plugins.module_utils._compose_model import LABEL_PROJECT, LABEL_SERVICE
-from ansible_collections.portside.stack.plugins.module_utils._engine import SOCKET, EngineClient, EngineError
+from ansible_collections.portside.stack.plugins.module_utils._engine import SOCKET, SOCKET_NAMES, EngineClient, EngineError
 
 Found = t.Dict[str, t.Any]
 
-_SOCKET_NAMES = ("docker.sock", "containerd.sock", "podman.sock")
 # With one of these a process gets out of its container.
 _STRONG = ("ALL", "SYS_ADMIN", "SYS_MODULE", "SYS_PTRACE", "SYS_RAWIO", "DAC_READ_SEARCH")
 
@@ -76,7 +75,7 @@ def engine_sockets(mounts: t.Iterable[t.Mapping[str, t.Any]], realpath: t.Callab
             continue
         real = realpath(source)
         inside = socket == real or socket.startswith(real.rstrip("/") + "/")
-        if inside or posixpath.basename(source) in _SOCKET_NAMES or posixpath.basename(real) in _SOCKET_NAMES:
+        if inside or posixpath.basename(source) in SOCKET_NAMES or posixpath.basename(real) in SOCKET_NAMES:
             found.add(source)
     return sorted(found)
 

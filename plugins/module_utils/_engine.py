@@ -18,6 +18,8 @@ from urllib.parse import quote, urlencode
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 
 SOCKET = "/var/run/docker.sock"
+# Who has one of these, whatever the directory, has an engine.
+SOCKET_NAMES = ("docker.sock", "containerd.sock", "podman.sock")
 # What this code was written against; an engine that no longer speaks it is asked in the oldest version it does.
 _API = (1, 41)
 

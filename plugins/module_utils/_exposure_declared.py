@@ -13,7 +13,7 @@ import typing as t
 
 from ansible_collections.portside.stack.plugins.module_utils._exposure_model import RULES, is_loopback, is_wildcard
 from ansible_collections.portside.stack.plugins.module_utils._exposure_settings import Settings
-from ansible_collections.portside.stack.plugins.module_utils._release_store import ReleaseStore
+from ansible_collections.portside.stack.plugins.module_utils._release_store import ReleaseStore, released_stacks
 
 # What production forbids in a declaration is the same thing on the host: it is waived once.
 _OF_PRODUCTION = {"docker_socket": "docker_control", "privileged": "docker_control"}
@@ -140,7 +140,7 @@ def read_declared(stack_root: str, releases: t.Mapping[str, str], settings: Sett
     services: t.Dict[t.Tuple[str, str], DeclaredService] = {}
     proxies: t.List[Proxy] = []
     waivers = [dict(one, stack="") for one in settings.waivers]
-    for stack in sorted({*_stacks(stack_root), *releases}):
+    for stack in sorted({*released_stacks(stack_root), *releases}):
         store = ReleaseStore(os.path.join(stack_root, stack))
         release = releases.get(stack) or store.current()
         if not release:
@@ -158,14 +158,6 @@ def read_declared(stack_root: str, releases: t.Mapping[str, str], settings: Sett
         firewall=settings.firewall,
         waivers=tuple(waivers),
     )
-
-
-def _stacks(stack_root: str) -> t.List[str]:
-    try:
-        names = os.listdir(stack_root)
-    except FileNotFoundError:
-        return []
-    return [name for name in names if os.path.lexists(os.path.join(stack_root, name, "current"))]
 
 
 def declared_rows(declared: Declared) -> t.List[t.Dict[str, t.Any]]:

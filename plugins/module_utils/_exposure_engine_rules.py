@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.portside.stack.plugins.module_utils._engine import SOCKET_NAMES
 from ansible_collections.portside.stack.plugins.module_utils._exposure_engine import major_of
 from ansible_collections.portside.stack.plugins.module_utils._exposure_model import (
     HIGH,
@@ -26,7 +27,6 @@ from ansible_collections.portside.stack.plugins.module_utils._exposure_reach imp
 from ansible_collections.portside.stack.plugins.module_utils._exposure_tunnels import is_proxy, tunnel_called, tunnel_of
 
 _HOST: t.Dict[str, t.Any] = {}
-_SOCKETS = ("docker.sock", "containerd.sock", "podman.sock")
 # Directories in which the engine's socket is.
 _AROUND_SOCKETS = ("/", "/run", "/var/run", "/run/containerd")
 # Capabilities with which a process gets out of its container; one more is enough in the host's network.
@@ -176,7 +176,7 @@ def docker_control(at: Situation) -> t.Iterator[Finding]:
     """Way 23: a container that can publish whatever it likes, as it can have the engine or the host."""
     for one in at.facts["containers"]:
         ways = ["it is privileged"] if one["privileged"] else []
-        sockets = [path for path in one["mounts"] if path.rpartition("/")[2] in _SOCKETS or (path.rstrip("/") or "/") in _AROUND_SOCKETS]
+        sockets = [path for path in one["mounts"] if path.rpartition("/")[2] in SOCKET_NAMES or (path.rstrip("/") or "/") in _AROUND_SOCKETS]
         if sockets:
             ways.append("it has {0} mounted, with the engine's socket".format(listed(sockets)))
         if one["host_pids"]:

@@ -81,6 +81,15 @@ def is_global(address: str) -> bool:
     return _parsed(address).is_global
 
 
+def is_client(facts: Facts, one: Facts) -> bool:
+    """Whether a socket looks like a client: an unconnected one of UDP, at a port that the kernel chose.
+
+    A resolver, an NTP or a QUIC client that waits for an answer cannot be told from a server there, so it is only warned of.
+    """
+    first, last = facts["ephemeral"]
+    return one["protocol"] == "udp" and first <= one["port"] <= last
+
+
 def shown(address: str, port: int) -> str:
     """An address and a port as people write them."""
     return "{0}:{1}".format("[{0}]".format(address) if ":" in address else address, port)

@@ -20,6 +20,7 @@ from ansible_collections.portside.stack.plugins.module_utils._exposure_model imp
     Finding,
     endpoint,
     finding,
+    is_client,
     listed,
     named,
     shown,
@@ -131,15 +132,6 @@ def _listening(at: Situation) -> t.List[Group]:
     return _grouped(reachable, lambda one: (one["owner"]["container_id"], one["owner"]["process"], one["protocol"], one["port"]))
 
 
-def is_client(at: Situation, one: Facts) -> bool:
-    """Whether it looks like a client: an unconnected UDP socket of a port that the kernel chose.
-
-    A resolver, an NTP or a QUIC client that waits for an answer cannot be told from a server there, so it is only warned of.
-    """
-    first, last = at.facts["ephemeral"]
-    return one["protocol"] == "udp" and first <= one["port"] <= last
-
-
 def undeclared_listener(at: Situation) -> t.Iterator[Finding]:
     """Way 22: a process of the host listens to others."""
     mesh = {(one["protocol"], one["published"]) for one in at.facts["mesh"]}
@@ -176,7 +168,7 @@ def _listener_remedy(at: Situation, who: Facts) -> str:
 
 
 def _listener_severity(at: Situation, one: Facts) -> str:
-    if is_client(at, one):
+    if is_client(at.facts, one):
         return LOW
     # Others' rules are not read here: they may well keep it from outside.
     filtered = at.firewall["ufw"] or at.firewall["firewalld"]
@@ -210,7 +202,7 @@ def host_network(at: Situation) -> t.Iterator[Finding]:
             at.why(protocol, port, [bound["address"] for bound in group], nat=False),
             "Take network_mode: host away from it and publish the port on loopback, or have the process listen on 127.0.0.1; if others are "
             "to reach it, declare the port with exposure public, or put it in {0}.".format(OPEN_LIST),
-            LOW if is_client(at, one) else HIGH,
+            LOW if is_client(at.facts, one) else HIGH,
             one,
             at.blocked(protocol, port),
         )

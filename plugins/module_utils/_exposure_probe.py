@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.portside.stack.plugins.module_utils._exposure_declared import Declared
-from ansible_collections.portside.stack.plugins.module_utils._exposure_model import Facts, is_global, is_loopback, named
+from ansible_collections.portside.stack.plugins.module_utils._exposure_model import Facts, is_client, is_global, is_loopback, named
 
 Port = t.Tuple[str, int]
 
@@ -24,13 +24,10 @@ def probe_of(facts: Facts, declared: Declared) -> t.Dict[str, t.Any]:
     wanted = _wanted(declared)
     some = {(one["protocol"], one["port"]) for one in declared.open if one["sources"]}
     ssh = {("tcp", port) for port in declared.ssh_ports}
-    first, last = facts["ephemeral"]
     found: t.Dict[Port, t.List[str]] = {}
     for one in facts["endpoints"]:
         key = one["protocol"], one["port"]
-        # Over UDP, a client that waits for an answer looks like a server.
-        client = one["protocol"] == "udp" and first <= one["port"] <= last
-        if not is_loopback(one["address"]) and not client and key not in wanted and key not in some | ssh:
+        if not is_loopback(one["address"]) and not is_client(facts, one) and key not in wanted and key not in some | ssh:
             found.setdefault(key, []).append(named(one["owner"]))
     return {
         # A private address may be somebody else's where the controller is.

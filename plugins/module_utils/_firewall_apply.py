@@ -53,7 +53,7 @@ class Firewall:
     def wanted(self, exposure: t.Optional[Settings] = None) -> Wanted:
         """What the rules are to say, by what is declared on the host, or would be by another file for it."""
         own = exposure or read_settings(self.fs, self.root)
-        openings = own_openings(own) + current_openings(self.fs, self.root + own.stack_root) + self._activated()
+        openings = own_openings(own) + current_openings(self.root + own.stack_root) + self._activated()
         return Wanted(own.ssh_ports, own.trusted_interfaces, uplink_bridges(self.fs, self.root), openings)
 
     def follow(self) -> str:

@@ -12,10 +12,9 @@ import ipaddress
 import typing as t
 
 from ansible_collections.portside.stack.plugins.module_utils._exposure_settings import Settings
-from ansible_collections.portside.stack.plugins.module_utils._filesystem import FileSystem
 from ansible_collections.portside.stack.plugins.module_utils._firewall_rules import Opening
 from ansible_collections.portside.stack.plugins.module_utils._ports import parse_port
-from ansible_collections.portside.stack.plugins.module_utils._release_store import ReleaseStore
+from ansible_collections.portside.stack.plugins.module_utils._release_store import ReleaseStore, released_stacks
 
 
 def own_openings(settings: Settings) -> t.List[Opening]:
@@ -42,12 +41,10 @@ def published(stack: str, definition: t.Mapping[str, t.Any]) -> t.List[Opening]:
     return found
 
 
-def current_openings(fs: FileSystem, stack_root: str) -> t.List[Opening]:
+def current_openings(stack_root: str) -> t.List[Opening]:
     """What the current release of each stack on the host publishes."""
     found: t.List[Opening] = []
-    for name in fs.listdir(stack_root) if fs.lstat(stack_root) else ():
-        # A link that is none is not a stack of ours.
-        if fs.lstat("{0}/{1}/current".format(stack_root, name)):
-            store = ReleaseStore("{0}/{1}".format(stack_root, name))
-            found += published(name, store.read(store.current())["definition"])
+    for name in released_stacks(stack_root):
+        store = ReleaseStore("{0}/{1}".format(stack_root, name))
+        found += published(name, store.read(store.current())["definition"])
     return found

@@ -111,6 +111,15 @@ class ReleaseStore:
         return os.path.join(self.path(release), RECORD)
 
 
+def released_stacks(stack_root: str) -> t.List[str]:
+    """The stacks of a host that have a current release; a link that leads nowhere counts too, and reading it tells so."""
+    try:
+        names = os.listdir(stack_root)
+    except FileNotFoundError:
+        return []
+    return sorted(name for name in names if os.path.lexists(os.path.join(stack_root, name, "current")))
+
+
 def _read(path: str) -> t.Optional[t.Dict[str, t.Any]]:
     """A mapping of which nothing is lost when it is; none where there is none."""
     try:

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.portside.stack.plugins.module_utils._engine import SOCKET_NAMES
 from ansible_collections.portside.stack.plugins.plugin_utils import _stack_model as model
 from ansible_collections.portside.stack.plugins.plugin_utils._production_fault import Fault, Faults
 from ansible_collections.portside.stack.plugins.plugin_utils._settings import Setting
 from ansible_collections.portside.stack.plugins.plugin_utils._volumes import bind_sources
 
-_SOCKETS = ("docker.sock", "containerd.sock", "podman.sock")
 _AROUND_SOCKETS = ("/", "/run", "/var", "/var/run", "/run/containerd")
 # With each of these a process gets out of its container.
 _STRONG = ("ALL", "SYS_ADMIN", "SYS_MODULE", "SYS_PTRACE", "DAC_READ_SEARCH")
@@ -30,7 +30,7 @@ def docker_socket(stack: model.Mapping, service: model.Mapping, told: t.List[Set
     """
     remedy = "take the mount out, or put a proxy for the socket between that lets through what is needed"
     for source in bind_sources(service):
-        if source.rpartition("/")[2] in _SOCKETS:
+        if source.rpartition("/")[2] in SOCKET_NAMES:
             yield Fault("volumes", "it has the engine's socket, {0}".format(source), remedy)
         elif source in _AROUND_SOCKETS:
             yield Fault("volumes", "it has {0}, and in it the engine's socket".format(source), "mount what is needed of it alone")

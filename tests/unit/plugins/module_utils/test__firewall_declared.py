@@ -54,15 +54,15 @@ def test_only_current_releases_count(host):
     host.release("blog", 82)
     host.write("opt/stacks/never/releases/x", "")
     host.write("opt/stacks/a file", "")
-    assert [one.first for one in current_openings(host.fs, str(host.root / "opt/stacks"))] == [82, 81]
-    assert current_openings(host.fs, "/nowhere") == []
+    assert [one.first for one in current_openings(str(host.root / "opt/stacks"))] == [82, 81]
+    assert current_openings("/nowhere") == []
 
 
 def test_a_record_that_is_gone_is_an_error_and_not_nothing(host):
     host.release("shop", 80)
     (host.root / "opt/stacks/shop/releases/1111111111111111/release.json").unlink()
     with pytest.raises(StackError, match="stack shop: there is no release 1111111111111111"):
-        current_openings(host.fs, str(host.root / "opt/stacks"))
+        current_openings(str(host.root / "opt/stacks"))
 
 
 def test_the_file_of_the_host(host):
