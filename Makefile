@@ -56,6 +56,8 @@ test: lint bed-next unit artefact molecule demo-test ## everything CI runs (the 
 test: export PORTSIDE_IMAGES_REQUIRED := 1
 
 lint: setup ## ansible-lint (production profile), ruff, changelog
+# ansible-lint prefers a copy of the collection in the home directory to this checkout.
+lint: export ANSIBLE_HOME := $(CURDIR)/.cache/ansible
 	ansible-lint --offline
 	ruff check plugins tests
 	antsibull-changelog lint
