@@ -77,9 +77,10 @@ test-faults: bed ## every fault, and every blow at every stage, on one host that
 	PYTHONPATH=tests/faults PYTEST_PLUGINS=deploys,faults pytest -q -rP tests/faults
 
 test-edge: bed-next ## the edge with the next nginx, streams silent for five minutes, a busy port and a reboot (15 min)
-	@EDGE_NGINX=nginx:1.30 EDGE_QUIET=310 EDGE_SLOW=1 tests/scenarios.sh 1 edge
+	@EDGE_NGINX=nginx:1.30 EDGE_QUIET=310 SLOW=1 tests/scenarios.sh 1 edge
 
-test-exposure: bed ## every way in which a service becomes public, set up for real and found, with and without the firewall (15 min)
+test-exposure: bed ## every way in which a service becomes public, set up for real and found, and all that befalls the firewall (25 min)
+	@SLOW=1 tests/scenarios.sh 1 exposure firewall
 	@$(BED) up exposure --publish 18087:80
 	@trap 'docker rm --force portside-exposure-neighbour 2>/dev/null; $(BED) down exposure' EXIT INT TERM; \
 	  ansible-playbook site.yml -i tests/exposure/inventory && \

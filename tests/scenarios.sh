@@ -1,9 +1,11 @@
 #!/bin/sh
 # Runs Molecule scenarios, several at a time, the first ones first. What each says comes whole when it has ended;
 # one alone says it as it goes.
-# sh tests/scenarios.sh JOBS SCENARIO...
+# Tests marked slow are left out, unless SLOW is set.
+# [SLOW=1] sh tests/scenarios.sh JOBS SCENARIO...
 set -eu
 cd "$(dirname "$0")/.."
+[ -n "${SLOW-}" ] || export PYTEST_ADDOPTS="${PYTEST_ADDOPTS-} -m 'not slow'"
 jobs=$1
 shift
 declared=$(ls molecule/*/molecule.yml | xargs -n 1 dirname | xargs -n 1 basename)

@@ -23,7 +23,6 @@ SSH = PROJECT / ".bed/ssh_config"
 ROOT = "/opt/stacks"
 # How long nobody says anything on the quiet streams, in seconds: more than the 60 after which nginx would cut them by itself.
 QUIET = int(os.environ.get("EDGE_QUIET") or 65)
-slow = pytest.mark.skipif("EDGE_SLOW" not in os.environ, reason="make test-edge has it")
 # Where the stack of system 3 is published when it has TLS.
 PLACES = {"services": {"edge": {"ports": [{"target": 80, "published": 8081}, {"target": 443, "published": 8444}]}}}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from edges import PLACES, eventually, problems, slow
+from edges import PLACES, eventually, problems
 
 TRAP = [{"host": "self.test", "path": "/api*", "service": "api", "port": 8000}]
 BACKEND = {"service": "backend", "port": 8000}
@@ -95,7 +95,7 @@ def test_a_configuration_that_the_image_does_not_take_is_refused_before_anything
     assert site.appstack().ask("http://app.test/").service == "frontend:5173"
 
 
-@slow
+@pytest.mark.slow
 def test_a_port_that_is_busy_is_noticed_and_what_was_served_stays(site, second):
     # An edge that is new listens on 80 alone until there is a certificate; a neighbour in its network takes 443 meanwhile.
     site.sh("docker rm --force appstack-edge-1")

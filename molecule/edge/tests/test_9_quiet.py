@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 
+import pytest
 from deploys import HOST, bed
-from edges import QUIET, eventually, slow
+from edges import QUIET, eventually
 
 
 def test_streams_on_which_nobody_said_anything_are_there_still(front, quiet):
@@ -24,7 +25,7 @@ def test_so_is_the_one_through_a_tunnel(hidden, tunnelled):
     assert tunnelled.next() == "at last"
 
 
-@slow
+@pytest.mark.slow
 def test_everything_is_served_after_a_reboot(site, front):
     bed("reboot", HOST)
 

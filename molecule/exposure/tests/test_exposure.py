@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 FILES = "find /opt/stacks /etc/docker /etc/portside -printf '%p %m %u %T@ %l\\n' | sort"
 FORGOTTEN = "docker run --detach --name forgotten --env PORTS=5432 --publish 0.0.0.0:5432:5432 registry.test:5000/portside/edge-app:1.0.0"
 WIDER = """cd /opt/stacks/shop/current &&
@@ -45,6 +47,7 @@ def test_what_a_stack_itself_opens_fails_its_deploy_and_the_previous_release_ser
     assert after[:2] == (current, version) and after[2]["shop-db-1"] == containers["shop-db-1"]
 
 
+@pytest.mark.slow
 def test_a_port_that_is_wider_than_declared_fails_its_deploy_and_the_remedy_mends_it(root, play, serving, new_release):
     root.check_output(WIDER)
     before = serving()
@@ -68,6 +71,7 @@ def test_what_does_not_answer_from_outside_fails_a_deploy_as_well(root, play, se
     assert serving()[:2] == before[:2]
 
 
+@pytest.mark.slow
 def test_without_its_waiver_the_exception_is_told(root, play, serving, new_release):
     before = serving()
     code, said = play("deploy", **new_release, stack_overrides={"shop": {"waivers": []}})

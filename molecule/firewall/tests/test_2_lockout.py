@@ -38,6 +38,7 @@ def test_rules_that_cut_the_connection_are_taken_back(root, play, before, seen):
     assert "no fresh connection came through the new rules" in root.check_output("journalctl --unit portside-firewall-revert.service")
 
 
+@pytest.mark.slow
 def test_without_a_fresh_connection_they_are_taken_back_too(root, before, play, until):
     done = play(playbook="tests/unconfirmed.yml")
     assert done.returncode != 0

@@ -7,11 +7,11 @@ from faults import FAULTS, prove_blow, prove_fault
 
 ONE_PER_STAGE = (
     "a secret without a value",
-    "an image for another architecture",
+    pytest.param("an image for another architecture", marks=pytest.mark.slow),
     "the disk is full while files are written",
     "a migration that fails",
     "a service that is never healthy",
-    "a step that fails when the new release serves",
+    pytest.param("a step that fails when the new release serves", marks=pytest.mark.slow),
     "a check that fails",
 )
 
