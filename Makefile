@@ -55,9 +55,9 @@ test: lint bed-next unit artefact molecule demo-test ## everything CI runs (the 
 # Alone, `make unit` leaves out what there are no images for.
 test: export PORTSIDE_IMAGES_REQUIRED := 1
 
-lint: setup ## ansible-lint (production profile), ruff, changelog
 # ansible-lint prefers a copy of the collection in the home directory to this checkout.
 lint: export ANSIBLE_HOME := $(CURDIR)/.cache/ansible
+lint: setup ## ansible-lint (production profile), ruff, changelog
 	ansible-lint --offline
 	ruff check plugins tests
 	antsibull-changelog lint
