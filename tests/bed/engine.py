@@ -16,8 +16,10 @@ from shell import STATE, BedError, as_root, docker_argv, only_one, run, succeeds
 PROGRAMS = {
     "docker": "docker-cli",
     "gpg": "gpg",
+    "ip": "iproute2",
     "iptables": "iptables",
     "mmdebstrap": "mmdebstrap",
+    "nft": "nftables",
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
 }
