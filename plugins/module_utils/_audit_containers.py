@@ -8,17 +8,14 @@ This module util is PRIVATE to the portside.stack collection. It can have breaki
 
 from __future__ import annotations
 
-import posixpath
 import typing as t
 
 from ansible_collections.portside.stack.plugins.module_utils._audit_secrets import visible_secrets
 from ansible_collections.portside.stack.plugins.module_utils._compose_model import LABEL_PROJECT, LABEL_SERVICE
-from ansible_collections.portside.stack.plugins.module_utils._engine import SOCKET, SOCKET_NAMES, EngineClient, EngineError
+from ansible_collections.portside.stack.plugins.module_utils._container_escape import has_engine, strong_capabilities
+from ansible_collections.portside.stack.plugins.module_utils._engine import SOCKET, EngineClient, EngineError
 
 Found = t.Dict[str, t.Any]
-
-# With one of these a process gets out of its container.
-_STRONG = ("ALL", "SYS_ADMIN", "SYS_MODULE", "SYS_PTRACE", "SYS_RAWIO", "DAC_READ_SEARCH")
 
 
 def inspections(engine: EngineClient) -> t.List[Found]:
@@ -37,7 +34,6 @@ def container(data: Found, realpath: t.Callable[[str], str]) -> Found:
     """A container from its inspection. No value of its environment, labels or command is in it."""
     host, config, state = data["HostConfig"], data["Config"], data.get("State") or {}
     labels = config.get("Labels") or {}
-    strong = sorted({one.replace("CAP_", "", 1) for one in host.get("CapAdd") or ()}.intersection(_STRONG))
     return {
         "name": name_of(data),
         "id": data["Id"],
@@ -55,7 +51,7 @@ def container(data: Found, realpath: t.Callable[[str], str]) -> Found:
         "memory": host.get("Memory") or 0,
         "privileged": bool(host.get("Privileged")),
         "host_pids": host.get("PidMode") == "host",
-        "capabilities": strong,
+        "capabilities": strong_capabilities(host.get("CapAdd") or ()),
         "sockets": engine_sockets(data.get("Mounts") or (), realpath),
         "secrets": visible_secrets(config),
     }
@@ -75,7 +71,7 @@ def engine_sockets(mounts: t.Iterable[t.Mapping[str, t.Any]], realpath: t.Callab
             continue
         real = realpath(source)
         inside = socket == real or socket.startswith(real.rstrip("/") + "/")
-        if inside or posixpath.basename(source) in SOCKET_NAMES or posixpath.basename(real) in SOCKET_NAMES:
+        if inside or has_engine(source) or has_engine(real):
             found.add(source)
     return sorted(found)
 

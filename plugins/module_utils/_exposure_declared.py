@@ -11,37 +11,15 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible_collections.portside.stack.plugins.module_utils._exposure_model import RULES, is_loopback, is_wildcard
+from ansible_collections.portside.stack.plugins.module_utils._exposure_model import RULES
 from ansible_collections.portside.stack.plugins.module_utils._exposure_settings import Settings
 from ansible_collections.portside.stack.plugins.module_utils._release_store import ReleaseStore, released_stacks
+from ansible_collections.portside.stack.plugins.module_utils._rendered_ports import DeclaredPort, rendered_ports
 
 # What production forbids in a declaration is the same thing on the host: it is waived once.
 _OF_PRODUCTION = {"docker_socket": "docker_control", "privileged": "docker_control"}
 # How the configuration of a declared tunnel is called among a release's files.
 _TUNNEL_CONFIG = "_cloudflared.yml_"
-
-
-class DeclaredPort(t.NamedTuple):
-    """A port that a service publishes; without an address to all of them, and 0 to 0 where the engine chooses it."""
-
-    address: str
-    first: int
-    last: int
-    protocol: str
-    target: int
-
-    @property
-    def public(self) -> bool:
-        return not is_loopback(self.address)
-
-    def covers(self, protocol: str, port: int, target: int) -> bool:
-        if self.protocol != protocol:
-            return False
-        return self.first <= port <= self.last if self.last else self.target == target
-
-    def allows(self, address: str) -> bool:
-        """Whether it may be bound to that address."""
-        return is_loopback(address) or is_wildcard(self.address) or self.address == address
 
 
 class DeclaredService(t.NamedTuple):
@@ -98,7 +76,7 @@ def services_of_release(stack: str, definition: t.Mapping[str, t.Any]) -> t.Dict
         found[(stack, name)] = DeclaredService(
             stack=stack,
             name=name,
-            ports=tuple(_port(port) for port in body.get("ports") or ()),
+            ports=rendered_ports(body),
             networks=frozenset(networks.get(key, key) for key in joined),
             network_mode=mode,
             tunnel=any(str(one.get("source", "")).startswith(_TUNNEL_CONFIG) for one in body.get("configs") or ()),
@@ -115,17 +93,6 @@ def proxies_of_release(stack: str, definition: t.Mapping[str, t.Any]) -> t.List[
 
 def _routes(definition: t.Mapping[str, t.Any]) -> t.Sequence[t.Mapping[str, t.Any]]:
     return (definition.get("x-portside") or {}).get("routes") or ()
-
-
-def _port(port: t.Mapping[str, t.Any]) -> DeclaredPort:
-    first, _dash, last = str(port.get("published") or "0").partition("-")
-    return DeclaredPort(
-        address=port.get("host_ip") or "",
-        first=int(first),
-        last=int(last or first),
-        protocol=port.get("protocol") or "tcp",
-        target=int(port["target"]),
-    )
 
 
 def waivers_of_release(stack: str, definition: t.Mapping[str, t.Any]) -> t.List[t.Dict[str, t.Any]]:

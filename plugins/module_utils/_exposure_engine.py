@@ -10,6 +10,7 @@ Nothing of a container's environment or command is kept but names: values may be
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible_collections.portside.stack.plugins.module_utils._compose_model import (
@@ -17,6 +18,7 @@ from ansible_collections.portside.stack.plugins.module_utils._compose_model impo
     LABEL_PROJECT,
     LABEL_SERVICE,
 )
+from ansible_collections.portside.stack.plugins.module_utils._container_escape import bare_capability
 from ansible_collections.portside.stack.plugins.module_utils._engine import EngineClient, EngineError
 from ansible_collections.portside.stack.plugins.module_utils._exposure_model import family_of, owner
 
@@ -28,6 +30,10 @@ _PROXY_VARIABLES = ("VIRTUAL_HOST",)
 _TUNNEL_VARIABLES = ("TUNNEL_TOKEN", "NGROK_AUTHTOKEN", "TS_AUTHKEY")
 _MODE = "com.docker.network.bridge.gateway_mode_"
 _TRUSTED = "com.docker.network.bridge.trusted_host_interfaces"
+# From which engine on each of these does something. Earlier ones ignore the options of networks, and a network keeps what the
+# engine that made it took from them.
+ROUTED, UNPROTECTED, TRUSTED, DIRECT = "routed", "nat-unprotected", "trusted_host_interfaces", "allow-direct-routing"
+SINCE = {ROUTED: (27, 0), UNPROTECTED: (28, 0), TRUSTED: (28, 2), DIRECT: (28, 2)}
 # Networks whose containers are machines of their own on the network outside.
 _OUTSIDE = ("macvlan", "ipvlan")
 _OPTIONS = (
@@ -82,7 +88,7 @@ def container(data: t.Mapping[str, t.Any]) -> Found:
         "asked": sorted(host.get("PortBindings") or {}),
         "privileged": bool(host.get("Privileged")),
         "host_pids": host.get("PidMode") == "host",
-        "capabilities": sorted(one.replace("CAP_", "", 1) for one in host.get("CapAdd") or ()),
+        "capabilities": sorted(bare_capability(one) for one in host.get("CapAdd") or ()),
         "mounts": sorted(one["Source"] for one in data.get("Mounts") or () if one.get("Type") == "bind" and one.get("Source")),
         "proxied": sorted(
             [label for label in labels if label.startswith(_PROXY_LABELS)]
@@ -156,7 +162,7 @@ def network(data: t.Mapping[str, t.Any], attached: t.List[str]) -> Found:
 def gateway_modes(one: t.Mapping[str, t.Any]) -> t.Dict[str, str]:
     """The modes of a network's gateways by family, where they are not the usual one."""
     modes = {family: one["options"].get(_MODE + family, "nat") for family in ("ipv4", "ipv6")}
-    return {family: mode for family, mode in modes.items() if mode in ("routed", "nat-unprotected")}
+    return {family: mode for family, mode in modes.items() if mode in (ROUTED, UNPROTECTED)}
 
 
 def trusted_interfaces(one: t.Mapping[str, t.Any]) -> str:
@@ -171,15 +177,15 @@ def is_outside(one: t.Mapping[str, t.Any]) -> bool:
     return one["driver"] in _OUTSIDE and not one["internal"] and bool(parent) and not parent.startswith("dm-")
 
 
-def with_own_addresses(containers: t.Iterable[Found], networks: t.Iterable[Found]) -> t.List[Found]:
-    """The containers, with the addresses at which each is reached itself, and why: the driver, or the mode of the gateway."""
+def with_own_addresses(containers: t.Iterable[Found], networks: t.Iterable[Found], version: str) -> t.List[Found]:
+    """The containers, with the addresses at which each is reached itself, and why: the driver, or a mode of the gateway that the engine knows."""
     by_name = {one["name"]: one for one in networks}
     found = []
     for one in containers:
         own = []
         for name, addresses in one["networks"].items():
             network = by_name.get(name)
-            modes = gateway_modes(network) if network else {}
+            modes = {family: mode for family, mode in gateway_modes(network).items() if knows(version, mode)} if network else {}
             for family in ("ipv4", "ipv6"):
                 why = network["driver"] if network and is_outside(network) else modes.get(family, "")
                 if why and addresses[family]:
@@ -234,7 +240,17 @@ def engine_facts(
     }
 
 
+def knows(version: str, option: str) -> bool:
+    """Whether an engine does anything with an option; one whose version says nothing is taken for the newest."""
+    found = _numbers(version)
+    return not found or (*found, 0)[:2] >= SINCE[option]
+
+
 def major_of(version: str) -> int:
     """The first number of a version; 0 where there is none."""
-    first = version.partition(".")[0]
-    return int(first) if first.isdigit() else 0
+    return (*_numbers(version), 0)[0]
+
+
+def _numbers(version: str) -> t.Tuple[int, ...]:
+    found = re.match(r"\d+(?:\.\d+)*", version)
+    return tuple(int(one) for one in found.group().split(".")) if found else ()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.portside.stack.plugins.module_utils._engine import SOCKET_NAMES
+from ansible_collections.portside.stack.plugins.module_utils._container_escape import has_engine, strong_capabilities
 from ansible_collections.portside.stack.plugins.module_utils._exposure_engine import major_of
 from ansible_collections.portside.stack.plugins.module_utils._exposure_model import (
     HIGH,
@@ -27,10 +27,6 @@ from ansible_collections.portside.stack.plugins.module_utils._exposure_reach imp
 from ansible_collections.portside.stack.plugins.module_utils._exposure_tunnels import is_proxy, tunnel_called, tunnel_of
 
 _HOST: t.Dict[str, t.Any] = {}
-# Directories in which the engine's socket is.
-_AROUND_SOCKETS = ("/", "/run", "/var/run", "/run/containerd")
-# Capabilities with which a process gets out of its container; one more is enough in the host's network.
-_STRONG = ("ALL", "SYS_ADMIN", "SYS_MODULE")
 _ROLE = "/etc/portside/exposure.json"
 _DROPS = re.compile(r"-j (DROP|REJECT)\b")
 _PORT = re.compile(r"(?<![\w-])--dports? (\S+)")
@@ -176,12 +172,14 @@ def docker_control(at: Situation) -> t.Iterator[Finding]:
     """Way 23: a container that can publish whatever it likes, as it can have the engine or the host."""
     for one in at.facts["containers"]:
         ways = ["it is privileged"] if one["privileged"] else []
-        sockets = [path for path in one["mounts"] if path.rpartition("/")[2] in SOCKET_NAMES or (path.rstrip("/") or "/") in _AROUND_SOCKETS]
+        sockets = [path for path in one["mounts"] if has_engine(path)]
         if sockets:
             ways.append("it has {0} mounted, with the engine's socket".format(listed(sockets)))
         if one["host_pids"]:
             ways.append("it sees the host's processes (pid: host)")
-        strong = [name for name in one["capabilities"] if name in _STRONG or name == "NET_ADMIN" and one["network_mode"] == "host"]
+        strong = strong_capabilities(one["capabilities"])
+        # There, with this one as well: it changes the host's firewall.
+        strong += [name for name in one["capabilities"] if name == "NET_ADMIN" and one["network_mode"] == "host"]
         if strong:
             ways.append("it has the capabilities {0}{1}".format(listed(strong), " in the host's network" if "NET_ADMIN" in strong else ""))
         if ways:

@@ -70,7 +70,7 @@ def read_facts(world: World) -> Found:
     return {
         "endpoints": found,
         "published": published_of(containers),
-        "containers": with_own_addresses(containers, networks),
+        "containers": with_own_addresses(containers, networks, engine["version"]),
         "networks": networks,
         "mesh": mesh,
         "engine": engine,

@@ -10,9 +10,19 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.portside.stack.plugins.module_utils._exposure_engine import gateway_modes, is_outside, trusted_interfaces
+from ansible_collections.portside.stack.plugins.module_utils._exposure_engine import (
+    DIRECT,
+    SINCE,
+    TRUSTED,
+    UNPROTECTED,
+    gateway_modes,
+    is_outside,
+    knows,
+    trusted_interfaces,
+)
 from ansible_collections.portside.stack.plugins.module_utils._exposure_model import (
     HIGH,
+    LOW,
     MEDIUM,
     OPEN_LIST,
     Facts,
@@ -78,28 +88,33 @@ def shared_network(at: Situation) -> t.Iterator[Finding]:
 
 
 def routed_network(at: Situation) -> t.Iterator[Finding]:
-    """Way 10: containers are reached at their own addresses, as the options of a network or of the engine say."""
+    """Way 10: containers are reached at their own addresses, as the options of a network or of the engine say.
+
+    An engine that is older than an option does nothing with it.
+    """
+    version = at.engine["version"]
     for one, network, addresses in _joined(at):
         if network["driver"] != "bridge" or network["internal"]:
             continue
-        modes = gateway_modes(network)
+        modes = {family: mode for family, mode in gateway_modes(network).items() if knows(version, mode)}
+        trusted = trusted_interfaces(network) if knows(version, TRUSTED) else ""
         reached = [address for address in addresses if modes.get("ipv6" if ":" in address else "ipv4")]
-        if reached and ("nat-unprotected" in modes.values() or one["asked"]):
+        if reached and (UNPROTECTED in modes.values() or one["asked"]):
             what = "{0} is reached at {1} itself: the gateway mode of network {2} is {3}".format(
                 named(one), listed(reached), network["name"], listed(modes.values())
             )
             why = (
                 "With nat-unprotected all its ports are open to who routes there."
-                if "nat-unprotected" in modes.values()
+                if UNPROTECTED in modes.values()
                 else "With routed its published container ports ({0}) are open to who routes there; addresses such as 127.0.0.1 and ports of the "
                 "host that they were to be bound to are ignored.".format(listed(one["asked"]))
             )
-        elif trusted_interfaces(network) and one["asked"]:
+        elif trusted and one["asked"]:
             what = "{0} is reached at {1} itself from {2}, which network {3} trusts".format(
-                named(one), listed(addresses), trusted_interfaces(network), network["name"]
+                named(one), listed(addresses), trusted, network["name"]
             )
             why = "Its published container ports ({0}) are open to who routes there, even those that are bound to loopback.".format(listed(one["asked"]))
-        elif at.engine["allow_direct_routing"] and one["asked"]:
+        elif at.engine["allow_direct_routing"] and knows(version, DIRECT) and one["asked"]:
             what = "{0} is reached at {1} itself: the engine allows direct routing".format(named(one), listed(addresses))
             why = "Its published container ports ({0}) are open to who routes there, even those that are bound to loopback.".format(listed(one["asked"]))
         else:
@@ -116,6 +131,24 @@ def routed_network(at: Situation) -> t.Iterator[Finding]:
             None,
             at.guarded,
         )
+    yield from _ignored(at)
+
+
+def _ignored(at: Situation) -> t.Iterator[Finding]:
+    """Nobody is reached by these options now."""
+    for network in at.facts["networks"]:
+        given = [*gateway_modes(network).values(), *([TRUSTED] if trusted_interfaces(network) else [])]
+        ignored = [option for option in given if not knows(at.engine["version"], option)]
+        if ignored and network["driver"] == "bridge" and not network["internal"] and network["attached"]:
+            yield finding(
+                "routed_network",
+                {},
+                "Network {0} has the option {1}, with which engine {2} does nothing.".format(network["name"], listed(ignored), at.engine["version"]),
+                "Engines have it from {0}.{1} on. Made again by one of these, the network has its containers reached at their own addresses, whatever "
+                "address their ports are published at.".format(*min(SINCE[option] for option in ignored)),
+                "Make network {0} again without that option.".format(network["name"]),
+                LOW,
+            )
 
 
 def ipv6_unfiltered(at: Situation) -> t.Iterator[Finding]:

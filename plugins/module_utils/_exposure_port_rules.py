@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.portside.stack.plugins.module_utils._exposure_declared import DeclaredPort
 from ansible_collections.portside.stack.plugins.module_utils._exposure_model import (
     HIGH,
     LOW,
@@ -26,6 +25,7 @@ from ansible_collections.portside.stack.plugins.module_utils._exposure_model imp
     shown,
 )
 from ansible_collections.portside.stack.plugins.module_utils._exposure_reach import Situation, places
+from ansible_collections.portside.stack.plugins.module_utils._rendered_ports import DeclaredPort
 
 Group = t.List[Facts]
 
@@ -214,19 +214,18 @@ def missing(at: Situation) -> t.Iterator[Finding]:
     bound |= {(one["protocol"], one["published"]) for one in at.facts["published"] if at.outside(one["address"])}
     for service in at.declared.services.values():
         for port in service.ports:
-            # In the host's network nothing is published: the port is the one that the container has.
-            numbers = [port.target] if service.network_mode == "host" else range(port.first, port.last + 1)
+            numbers = range(port.first, port.last + 1)
             if port.public and port.last and not any((port.protocol, number) in bound for number in numbers):
                 yield finding(
                     "missing",
                     {"stack": service.stack, "service": service.name},
                     "stack {0}: service {1}: nothing listens on {2} ({3}), which is declared public.".format(
-                        service.stack, service.name, shown(port.address or "0.0.0.0", numbers[0]), port.protocol
+                        service.stack, service.name, shown(port.address or "0.0.0.0", port.first), port.protocol
                     ),
                     "Its container does not run, or was made otherwise than its release says.",
                     "Deploy stack {0} again.".format(service.stack),
                     LOW,
-                    endpoint(port.protocol, port.address or "0.0.0.0", numbers[0]),
+                    endpoint(port.protocol, port.address or "0.0.0.0", port.first),
                 )
     for one in at.declared.open:
         if (one["protocol"], one["port"]) not in bound:

@@ -43,9 +43,8 @@ def _wanted(declared: Declared) -> t.Dict[Port, t.List[str]]:
     found: t.Dict[Port, t.List[str]] = {}
     for service in declared.services.values():
         for port in service.ports:
-            number = port.target if service.network_mode == "host" else port.first
-            if port.public and port.first == port.last and number and port.protocol in ("tcp", "udp"):
-                found.setdefault((port.protocol, number), []).append("stack {0}: service {1}".format(service.stack, service.name))
+            if port.public and port.first == port.last and port.first and port.protocol in ("tcp", "udp"):
+                found.setdefault((port.protocol, port.first), []).append("stack {0}: service {1}".format(service.stack, service.name))
     for one in declared.open:
         if not one["sources"]:
             found.setdefault((one["protocol"], one["port"]), []).append(one["reason"])

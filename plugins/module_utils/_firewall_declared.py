@@ -8,13 +8,13 @@ This module util is PRIVATE to the portside.stack collection. It can have breaki
 
 from __future__ import annotations
 
-import ipaddress
 import typing as t
 
+from ansible_collections.portside.stack.plugins.module_utils._exposure_model import is_wildcard
 from ansible_collections.portside.stack.plugins.module_utils._exposure_settings import Settings
 from ansible_collections.portside.stack.plugins.module_utils._firewall_rules import Opening
-from ansible_collections.portside.stack.plugins.module_utils._ports import parse_port
 from ansible_collections.portside.stack.plugins.module_utils._release_store import ReleaseStore, released_stacks
+from ansible_collections.portside.stack.plugins.module_utils._rendered_ports import rendered_ports
 
 
 def own_openings(settings: Settings) -> t.List[Opening]:
@@ -29,15 +29,10 @@ def published(stack: str, definition: t.Mapping[str, t.Any]) -> t.List[Opening]:
     """
     found = []
     for name, service in sorted((definition.get("services") or {}).items()):
-        on_host = service.get("network_mode") == "host"
-        for port in [one for value in service.get("ports") or () for one in parse_port(value)]:
-            # Where Docker publishes nothing, the port is that of the container, which is on the host.
-            first, _dash, last = (str(port.target) if on_host else port.published).partition("-")
-            given = ipaddress.ip_address(port.host_ip or "0.0.0.0")
-            address = getattr(given, "ipv4_mapped", None) or given
-            if int(first or 0) and not address.is_loopback:
-                at = "" if address.is_unspecified else str(address)
-                found.append(Opening(port.protocol, int(first), int(last or first), "{0} of {1}".format(name, stack), at))
+        for port in rendered_ports(service):
+            if port.last and port.public:
+                at = "" if is_wildcard(port.address) else port.address
+                found.append(Opening(port.protocol, port.first, port.last, "{0} of {1}".format(name, stack), at))
     return found
 
 

@@ -147,9 +147,7 @@ def _is_declared(facts: Mapping, row: Row) -> bool:
         numbers = range(int(first), int(last or first) + 1) if first and first != "0" else None
         covers = row["port"] in numbers if numbers else row["target"] == one["target"]
         own = not one["stack"] or (one["stack"], one["service"]) == (who["stack"], who["service"])
-        # In the host's network the port is the container's own.
-        in_host = one["stack"] and not row["nat"] and row["port"] == one["target"]
-        if one["exposure"] == "public" and one["protocol"] == row["protocol"] and own and (covers or in_host):
+        if one["exposure"] == "public" and one["protocol"] == row["protocol"] and own and covers:
             return True
     return False
 

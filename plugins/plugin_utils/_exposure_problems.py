@@ -15,6 +15,7 @@ from ansible_collections.portside.stack.plugins.module_utils._ports import Port,
 from ansible_collections.portside.stack.plugins.plugin_utils import _compose_grammar as grammar
 from ansible_collections.portside.stack.plugins.plugin_utils import _stack_model as model
 from ansible_collections.portside.stack.plugins.plugin_utils._edge import unmade_service
+from ansible_collections.portside.stack.plugins.plugin_utils._published_ports import network_reach
 from ansible_collections.portside.stack.plugins.plugin_utils._report import Report, shown
 
 EXPOSURES = ("public", "loopback", "internal")
@@ -79,6 +80,20 @@ def _reach_problems(report: Report, service: model.Mapping, exposed: str, networ
             "networks",
             "all of them are internal, where the engine ignores `ports`; add one that is not, or leave it out of `exposure`",
         )
+    if exposed == "loopback" and mode is None:
+        _loopback_problems(report, service, networks)
+
+
+def _loopback_problems(report: Report, service: model.Mapping, networks: t.Dict[str, model.Mapping]) -> None:
+    """A port bound to 127.0.0.1 hides nothing where the container itself is reached."""
+    try:
+        reach = network_reach(service, networks)
+    except StackError:
+        return  # A network that nobody declared is told of by itself.
+    why = reach.wide or reach.direct
+    if why:
+        text = "`exposure` says loopback, but others reach the container itself there: {0}; attach it to a bridge network without that, or declare it public"
+        report.add("networks", text.format(why))
 
 
 def _taken_problems(report: Report, stack: str, service: str, ports: t.List[t.Tuple[str, Port]], taken: Taken) -> None:

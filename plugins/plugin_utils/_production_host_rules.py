@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.portside.stack.plugins.module_utils._engine import SOCKET_NAMES
+from ansible_collections.portside.stack.plugins.module_utils._container_escape import (
+    is_around_socket,
+    is_engine_socket,
+    strong_capabilities,
+)
 from ansible_collections.portside.stack.plugins.plugin_utils import _stack_model as model
 from ansible_collections.portside.stack.plugins.plugin_utils._production_fault import Fault, Faults
 from ansible_collections.portside.stack.plugins.plugin_utils._settings import Setting
 from ansible_collections.portside.stack.plugins.plugin_utils._volumes import bind_sources
-
-_AROUND_SOCKETS = ("/", "/run", "/var", "/var/run", "/run/containerd")
-# With each of these a process gets out of its container.
-_STRONG = ("ALL", "SYS_ADMIN", "SYS_MODULE", "SYS_PTRACE", "DAC_READ_SEARCH")
 
 
 def docker_socket(stack: model.Mapping, service: model.Mapping, told: t.List[Setting]) -> Faults:
@@ -30,9 +30,9 @@ def docker_socket(stack: model.Mapping, service: model.Mapping, told: t.List[Set
     """
     remedy = "take the mount out, or put a proxy for the socket between that lets through what is needed"
     for source in bind_sources(service):
-        if source.rpartition("/")[2] in SOCKET_NAMES:
+        if is_engine_socket(source):
             yield Fault("volumes", "it has the engine's socket, {0}".format(source), remedy)
-        elif source in _AROUND_SOCKETS:
+        elif is_around_socket(source):
             yield Fault("volumes", "it has {0}, and in it the engine's socket".format(source), "mount what is needed of it alone")
 
 
@@ -44,9 +44,7 @@ def privileged(stack: model.Mapping, service: model.Mapping, told: t.List[Settin
     """
     if service.get("privileged") is True:
         yield Fault("privileged", "it may do with the host whatever root may", "give it the devices or capabilities that it needs (devices, cap_add)")
-    for name in model.sequence(service.get("cap_add")):
-        bare = str(name).upper().replace("CAP_", "", 1)
-        if bare in _STRONG:
-            yield Fault("cap_add", "with the capability {0} a process gets out of its container".format(bare), "take it out, or add a narrower one")
+    for name in strong_capabilities(model.sequence(service.get("cap_add"))):
+        yield Fault("cap_add", "with the capability {0} a process gets out of its container".format(name), "take it out, or add a narrower one")
     if service.get("pid") == "host":
         yield Fault("pid", "it sees the processes of the host, and what is in their memory", "take pid out")

@@ -79,16 +79,23 @@ class Judged:
         told = json.dumps({"exposure_firewall": enabled, "firewall_cut": True})
         run("ansible-playbook", "playbooks/provision.yml", "-i", str(INVENTORY), "--tags", "firewall", "-e", told)
 
+    def play(self, playbook: str, **extra: str) -> str:
+        """What a playbook says; it has to succeed."""
+        self.clean = False
+        addresses = [self.words["{address}"], self.words["{address6}"]]
+        told = json.dumps({"stack_probe_addresses": addresses, **extra})
+        return run("ansible-playbook", f"playbooks/{playbook}.yml", "-i", str(INVENTORY), "-e", told).stdout
+
     def inside(self, **options: t.Any) -> dict:
         """What port_exposure_info tells."""
-        return _module(NAME, "port_exposure_info", {"judge": True, **options}, "--become")
+        return ask(NAME, "port_exposure_info", {"judge": True, **options}, "--become")
 
     def outside(self, exposure: dict, named: t.Iterable[int] = ()) -> list[str]:
         """What port_probe says from this machine, asked as verify.yml asks it."""
         options = {key: exposure["probe"][key] for key in ("open", "closed", "control")}
         options["closed"] = options["closed"] + [{"port": port, "owner": "named by hand"} for port in named]
         addresses = [self.words["{address}"], self.words["{address6}"]]
-        told = _module("localhost", "port_probe", {**options, "addresses": addresses, "timeout": 1.5})
+        told = ask("localhost", "port_probe", {**options, "addresses": addresses, "timeout": 1.5})
         # Of UDP, silence proves nothing.
         assert not [one for one in told["not_checked"] if ": udp" not in one], told["not_checked"]
         return [one["what"] for one in told["violations"]]
@@ -126,9 +133,9 @@ class Judged:
             self.sh("set +e\n" + (f"{COMPOSE} down --timeout 0\n" if way.compose else "") + self.fill(way.down) + "\ntrue")
 
 
-def _module(host: str, module: str, options: dict, *arguments: str) -> dict:
+def ask(host: str, module: str, options: dict, *arguments: str, inventory: pathlib.Path = INVENTORY) -> dict:
     """What a module returns; it may not fail."""
-    told = run("ansible", host, "-i", str(INVENTORY), "-m", f"portside.stack.{module}", "-a", json.dumps(options), "--one-line", *arguments).stdout
+    told = run("ansible", host, "-i", str(inventory), "-m", f"portside.stack.{module}", "-a", json.dumps(options), "--one-line", *arguments).stdout
     line = next(line for line in told.splitlines() if " => " in line)
     return json.loads(line.partition(" => ")[2])
 

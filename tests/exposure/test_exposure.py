@@ -93,6 +93,21 @@ def test_an_exception_is_waived_by_name_alone(judged, bare):
     assert ("logs", "it ships what containers log") in [(one["container"], one["reason"]) for one in found["waived"]]
 
 
+def test_a_rollback_tells_who_is_reached_and_is_not_held_up(judged, bare):
+    judged.play("deploy", exposure_run="later")
+    later = judged.sh("readlink /opt/stacks/shop/current")
+    said = judged.play("rollback", stack="shop")
+    assert judged.sh("readlink /opt/stacks/shop/current") != later
+    assert "not what was declared" not in said and "was not seen" not in said, said
+    judged.sh(BY_HAND)
+    try:
+        said = judged.play("rollback", stack="shop", release=later.strip().rpartition("/")[2])
+    finally:
+        judged.sh("docker rm --force forgotten")
+    assert "not what was declared" in said and "container forgotten publishes 0.0.0.0:5432" in said, said
+    assert judged.sh("readlink /opt/stacks/shop/current") == later
+
+
 @pytest.mark.parametrize("way", [way for way in WAYS if way.blocked], ids=id_of)
 def test_with_the_firewall_it_is_a_notice_and_not_reached(way, judged, guarded):
     assert_clean(judged)

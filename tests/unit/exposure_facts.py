@@ -86,7 +86,7 @@ def host(containers=(), endpoints=(), networks=None, version="28.3.0", info=None
     facts = {
         "endpoints": [*endpoints, *bound],
         "published": published_of(containers),
-        "containers": with_own_addresses(containers, networks),
+        "containers": with_own_addresses(containers, networks, version),
         "networks": networks,
         "mesh": [],
         "engine": engine_facts(about, info or {}, settings or {}, raw_off),

@@ -25,7 +25,9 @@ from ansible_collections.portside.stack.plugins.plugin_utils._volumes import bin
 from exposure_facts import container, guarded, host, network, port, rules
 
 CHECKOUT = pathlib.Path(__file__).parents[2]
-INVENTORIES = sorted((CHECKOUT / "inventories").iterdir()) + [CHECKOUT / "tests" / one / "inventory" for one in ("exposure", "faults")]
+# metrics has no host: it is included, as in the inventory of its test.
+OWN = sorted(path for path in (CHECKOUT / "inventories").iterdir() if path.name != "metrics")
+INVENTORIES = OWN + [CHECKOUT / "tests" / one / "inventory" for one in ("exposure", "faults", "metrics")]
 # As text, in which keys stay in their order.
 MERGED = "text: {{ stacks | portside.stack.stack_merge(stack_overrides | default({})) | to_json }}"
 HARDENED = {**rules("raw", "PREROUTING", "-d 127.0.0.0/8 ! -i lo -j DROP")}

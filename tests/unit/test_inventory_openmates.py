@@ -5,64 +5,21 @@
 
 from __future__ import annotations
 
-import json
-import os
-import pathlib
-import subprocess
-import sys
-
 import pytest
+from ansible_collections.portside.stack.plugins.module_utils._byte_size import byte_size
 from ansible_collections.portside.stack.plugins.plugin_utils._compose_document import compose_document
-from ansible_collections.portside.stack.plugins.plugin_utils._compose_grammar import byte_size
 from ansible_collections.portside.stack.plugins.plugin_utils._declared_ports import open_ports
 from ansible_collections.portside.stack.plugins.plugin_utils._exposure_table import exposure_table
 from ansible_collections.portside.stack.plugins.plugin_utils._release_files import release_files
 from ansible_collections.portside.stack.plugins.plugin_utils._stack_problems import stack_problems
-
-CHECKOUT = pathlib.Path(__file__).parents[2]
-# As text, in which keys stay in their order.
-MERGED = "text: {{ (stacks | portside.stack.stack_merge(stack_overrides | default({})))[0] | to_json }}"
-# As the system's description has them: service, exposed to the internet, port of the host.
-DEVELOPMENT = """
-api             Yes  8000
-cms             Yes  8055
-grafana         Yes  3001
-cms-database    No   -
-cache           No   -
-vault           No   -
-task-worker     No   -
-task-scheduler  No   -
-prometheus      No   -
-loki            No   -
-promtail        No   -
-cadvisor        No   -
-vault-setup     No   -
-cms-setup       No   -
-"""
-PRODUCTION = DEVELOPMENT.replace("Yes  8000", "Yes_(via_caddy)  127.0.0.1:8000").replace("Yes  8055", "No  -").replace("Yes  3001", "No  -")
-TABLES = {"openmates-dev": DEVELOPMENT, "openmates": PRODUCTION}
+from inventory_stacks import declared
+from openmates_tables import TABLES, table_of
 
 
 @pytest.fixture(scope="module")
 def stacks(tmp_path_factory):
-    """The declaration of each host, as Ansible has it."""
-    config = tmp_path_factory.mktemp("ansible") / "empty.cfg"
-    config.touch()
-    ansible = os.path.join(os.path.dirname(sys.executable), "ansible")
-    shown = ["-m", "ansible.builtin.debug", "-a", json.dumps({"msg": MERGED}), "--one-line"]
-    done = subprocess.run(
-        [ansible, "all", "-i", str(CHECKOUT / "inventories" / "openmates"), *shown],
-        env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / "collections"), "ANSIBLE_CONFIG": str(config)},
-        text=True,
-        check=True,
-        capture_output=True,
-    )
-    told = [line.split(" | SUCCESS => ", 1) for line in done.stdout.splitlines()]
-    return {host: json.loads(json.loads(found)["msg"].partition(" ")[2]) for host, found in told}
-
-
-def table_of(text):
-    return [tuple(cell.replace("_", " ") for cell in line.split()) for line in text.split("\n") if line]
+    """The declaration of each host."""
+    return {host: found[0] for host, found in declared("openmates", tmp_path_factory.mktemp("ansible")).items()}
 
 
 @pytest.mark.parametrize("host", TABLES)

@@ -7,15 +7,12 @@ import json
 
 import pytest
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
-from ansible_collections.portside.stack.plugins.module_utils._exposure_declared import (
-    DeclaredPort,
-    declared_rows,
-    read_declared,
-)
+from ansible_collections.portside.stack.plugins.module_utils._exposure_declared import declared_rows, read_declared
 from ansible_collections.portside.stack.plugins.module_utils._exposure_judge import judge
 from ansible_collections.portside.stack.plugins.module_utils._exposure_rows import observed_rows, with_routes
 from ansible_collections.portside.stack.plugins.module_utils._exposure_settings import Settings, parse_settings
 from ansible_collections.portside.stack.plugins.module_utils._exposure_text import text_of
+from ansible_collections.portside.stack.plugins.module_utils._rendered_ports import DeclaredPort
 from exposure_facts import container, guarded, host, network, port, socket
 from exposure_facts import declared as declaring
 
@@ -29,7 +26,7 @@ ROUTES = [
 
 
 def publishing(number, address="127.0.0.1", **keys):
-    ports = [{"target": 80, "published": str(number), "host_ip": address, "protocol": "tcp"}]
+    ports = [{"target": 80, "published": str(number), "protocol": "tcp", **({"host_ip": address} if address else {})}]
     body = {"image": "x", "ports": ports, "networks": {"front": None}}
     networks = {"front": {"name": "shop_front", "external": True}, "default": {"name": "shop_default", "external": True}}
     told = {"edge": {"service": "edge", "kind": "nginx"}, "routes": ROUTES}

@@ -372,6 +372,45 @@ def test_the_kernels_own_sockets_are_called_so():
     assert findings(host(endpoints=[one]), declared())[0]["what"].startswith("the kernel itself, as for WireGuard or VXLAN, listens on")
 
 
+_GATEWAY = "com.docker.network.bridge.gateway_mode_"
+_TRUSTED = "com.docker.network.bridge.trusted_host_interfaces"
+
+
+@pytest.mark.parametrize(
+    ("options", "settings", "version", "works"),
+    [
+        ({_GATEWAY + "ipv4": "routed"}, {}, "26.1.5", False),
+        ({_GATEWAY + "ipv4": "routed"}, {}, "27.0.1", True),
+        ({_GATEWAY + "ipv4": "nat-unprotected"}, {}, "27.5.1", False),
+        ({_GATEWAY + "ipv4": "nat-unprotected"}, {}, "28.0.0", True),
+        ({_TRUSTED: "eth1"}, {}, "28.1.1", False),
+        ({_TRUSTED: "eth1"}, {}, "28.2.0-rc.1", True),
+        ({}, {"allow-direct-routing": True}, "28.1.1", False),
+        ({}, {"allow-direct-routing": True}, "29.0.0", True),
+        ({_GATEWAY + "ipv4": "routed"}, {}, "27", True),
+        # What says nothing of its version is taken for the newest.
+        ({_TRUSTED: "eth1"}, {}, "dev", True),
+    ],
+)
+def test_an_option_that_the_engine_does_not_know_is_a_notice(options, settings, version, works):
+    db = container("db", asked=["5432/tcp"])
+    facts = host([db], networks=[network("bridge", options=options, attached=["db"])], version=version, settings=settings)
+    judgement = judge(facts, declared())
+    assert [one["rule"] for one in judgement.violations] == (["routed_network"] if works else [])
+    assert [one["rule"] for one in judgement.notices] == ([] if works or settings else ["routed_network"])
+    for one in judgement.notices:
+        assert "Network bridge has the option " in one["what"] and "engine {0} does nothing".format(version) in one["what"]
+        assert "at their own addresses" in one["why"] and one["severity"] == "low" and not one["container"]
+    own = [one["why"] for one in facts["containers"][0]["own_addresses"]]
+    assert own == ([options[_GATEWAY + "ipv4"]] if works and _GATEWAY + "ipv4" in options else [])
+
+
+def test_an_option_that_does_nothing_is_told_of_networks_that_are_used_alone():
+    lonely = network("lonely", options={_TRUSTED: "eth1"})
+    inside = network("inside", options={_TRUSTED: "eth1"}, internal=True, attached=["db"])
+    assert findings(host([container("db")], networks=[lonely, inside], version="28.0.0"), declared()) == []
+
+
 @pytest.mark.parametrize(
     ("keys", "told"),
     [
@@ -403,7 +442,7 @@ numbers = st.integers(1, 65535)
 protocols = st.sampled_from(["tcp", "udp"])
 ports = st.builds(port, numbers, addresses, numbers, protocols)
 declared_ports = st.builds(
-    lambda one, here: {"target": one["target"], "published": str(one["published"]), "host_ip": here, "protocol": one["protocol"]},
+    lambda one, here: {"target": one["target"], "published": str(one["published"]), "protocol": one["protocol"], **({"host_ip": here} if here else {})},
     ports,
     st.sampled_from(["", "127.0.0.1", "0.0.0.0"]),
 )
@@ -434,11 +473,11 @@ def test_what_is_declared_public_is_no_violation_and_what_is_for_loopback_never_
         covering = [
             other for other in wanted if (other["published"], other["protocol"]) == (str(one["published"]), one["protocol"])
         ]
-        if is_loopback(one["address"]) or any(other["host_ip"] != "127.0.0.1" for other in covering):
+        if is_loopback(one["address"]) or any(other.get("host_ip") != "127.0.0.1" for other in covering):
             expected = any(
                 (other["published"], other["protocol"]) == (one["published"], one["protocol"])
                 and not is_loopback(other["address"])
-                and not any(own["host_ip"] != "127.0.0.1" for own in covering)
+                and not any(own.get("host_ip") != "127.0.0.1" for own in covering)
                 for other in bound
             )
         else:
