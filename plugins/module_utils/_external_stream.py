@@ -62,14 +62,14 @@ class Stream:
                 failures.append(_failed_connection(error))
         raise min(failures, key=lambda failure: _TELLING.index(failure.outcome))
 
-    def start_tls(self, mode: str) -> None:
-        """``mode`` is one of libpq's, of those that ask for TLS."""
+    def start_tls(self, mode: str, name: str = "") -> None:
+        """``mode`` is one of libpq's, of those that ask for TLS; ``name`` is the server's, where it is not the host's."""
         if self._buffer:
             # Whoever is in between could have written it, and it would count as said by the server.
             raise Failure("tls", "more came than its answer, before TLS had begun")
         self._socket.settimeout(self._left())
         try:
-            self._socket = self._network.wrap(self._socket, self._host, mode)
+            self._socket = self._network.wrap(self._socket, name or self._host, mode)
         except ssl.SSLCertVerificationError as error:
             raise Failure("tls", "its certificate is not trusted: {0}".format(error.verify_message)) from error
         except socket.timeout as error:
@@ -87,6 +87,19 @@ class Stream:
             self._more()
         taken, self._buffer = self._buffer[:count], self._buffer[count:]
         return taken
+
+    def take_some(self, most: int) -> bytes:
+        """Some bytes, as soon as there are any; none where the server ended the connection."""
+        if not self._buffer:
+            if self._network.now() >= self._until:
+                raise Failure("timeout", "its answer had not ended in time")
+            self._buffer = self._talk(lambda: self._socket.recv(65536))
+        taken, self._buffer = self._buffer[:most], self._buffer[most:]
+        return taken
+
+    def certificate(self) -> bytes:
+        """The server's own, once TLS has begun."""
+        return self._socket.getpeercert(True) or b""
 
     def take_line(self, limit: int = 4096) -> bytes:
         """What comes until the end of the line, without that."""

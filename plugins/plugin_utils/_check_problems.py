@@ -8,16 +8,17 @@ This plugin util is PRIVATE to the portside.stack collection. It can have breaki
 
 from __future__ import annotations
 
-import re
 import typing as t
-from urllib.parse import urlsplit
 
+from ansible_collections.portside.stack.plugins.module_utils._check_rules import flaws, services_used
 from ansible_collections.portside.stack.plugins.plugin_utils import _stack_model as model
 from ansible_collections.portside.stack.plugins.plugin_utils._report import Report, shown
 
+Services = t.Dict[str, model.Mapping]
 
-def check_problems(report: Report, stack: model.Mapping) -> None:
-    """Judges each check by itself, and their names among each other."""
+
+def check_problems(report: Report, stack: model.Mapping, services: Services, active: Services) -> None:
+    """Judges each check by itself, their names among each other, and what of the stack they name."""
     seen: t.Set[str] = set()
     for index, check in enumerate(model.sequence(stack.get("checks"))):
         where = "checks[{0}]".format(index)
@@ -25,51 +26,32 @@ def check_problems(report: Report, stack: model.Mapping) -> None:
             report.add(where, "value {0} is not a mapping; write {{name: ..., url: ...}}".format(shown(check)))
             continue
         check = model.mapping(check)
-        name = check.get("name")
-        if not isinstance(name, str) or not name:
-            report.add(where, "it has no name; add name: ...")
-        elif name in seen:
-            report.add(where, "two checks are named {0!r}; rename one".format(name))
-        seen.add(str(name))
-        if not _is_url(check.get("url")):
-            report.add(where, "url {0} cannot be asked; write http://127.0.0.1:8000/health".format(shown(check.get("url"))))
-        for key, value in check.items():
-            if key not in _OPTIONS and key not in ("name", "url"):
-                report.unknown(where, key, ("name", "url", *_OPTIONS), "a key of a check", "use name, url, " + ", ".join(_OPTIONS))
-            elif key in _OPTIONS and not _OPTIONS[key][0](value):
-                report.add(where, "{0} {1} is not {2}".format(key, shown(value), _OPTIONS[key][1]))
+        for flaw in flaws(check):
+            if flaw.known:
+                report.unknown(where, flaw.name, flaw.known, "a key of a check", flaw.text)
+            else:
+                report.add(where, flaw.text)
+        if check.get("name") and str(check["name"]) in seen:
+            report.add(where, "two checks are named {0!r}; rename one".format(check["name"]))
+        seen.add(str(check.get("name")))
+        for used in services_used(check):
+            _service_problems(report, where, used.key, used.service, services, active)
+        _secret_problems(report, where, check.get("password_secret"), stack)
 
 
-def _is_url(url: t.Any) -> bool:
-    try:
-        parts = urlsplit(url) if isinstance(url, str) else None
-        return bool(parts and parts.scheme in ("http", "https") and parts.hostname and parts.port != 0) and "@" not in parts.netloc
-    except ValueError:
-        return False
+def _service_problems(report: Report, where: str, key: str, name: str, services: Services, active: Services) -> None:
+    said = "{0} is about service {1!r}, which ".format(key, name)
+    if name not in services:
+        report.unknown(where, name, services, "a service of this stack", "correct {0}; a host elsewhere is written with a dot in its name".format(key))
+    elif name not in active:
+        report.add(where, said + "is off: none of its profiles is enabled; enable one under `profiles`, or remove the check")
+    elif str(model.replicas(services[name])) == "0":
+        report.add(where, said + "has no containers: it is scaled to 0; scale it up, or remove the check")
+    elif name in model.one_shots(services):
+        report.add(where, said + "runs once and ends; check what it leaves, or remove the check")
 
 
-def _is_status(value: t.Any) -> bool:
-    return not isinstance(value, bool) and bool(re.fullmatch(r"[1-5][0-9]{2}", str(value)))
-
-
-def _is_seconds(value: t.Any) -> bool:
-    try:
-        return not isinstance(value, bool) and 0 < float(value) < float("inf")
-    except (TypeError, ValueError):
-        return False
-
-
-def _is_pattern(value: t.Any) -> bool:
-    try:
-        return isinstance(value, str) and bool(re.compile(value))
-    except re.error:
-        return False
-
-
-_OPTIONS: t.Dict[str, t.Tuple[t.Callable[[t.Any], bool], str]] = {
-    "status": (_is_status, "an HTTP status; write 200"),
-    "timeout": (_is_seconds, "a number of seconds; write 5"),
-    "interval": (_is_seconds, "a number of seconds; write 1"),
-    "headers": (lambda value: isinstance(value, dict), "a mapping; write {NAME: value}"),
-    "body": (_is_pattern, "a regular expression; correct or quote it"),
-}
+def _secret_problems(report: Report, where: str, name: t.Any, stack: model.Mapping) -> None:
+    secrets = model.sections(stack, "secrets")
+    if isinstance(name, str) and name not in secrets:
+        report.unknown(where, name, secrets, "a declared secret", "declare it under `secrets`")

@@ -10,20 +10,19 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.portside.stack.plugins.module_utils._check_model import typed
 from ansible_collections.portside.stack.plugins.plugin_utils import _stack_model as model
-
-_OPTIONS: t.Dict[str, t.Callable[[t.Any], t.Any]] = {
-    "name": str,
-    "url": str,
-    "status": int,
-    "timeout": float,
-    "interval": float,
-    "headers": lambda headers: {str(name): str(value) for name, value in model.mapping(headers).items()},
-    "body": str,
-}
 
 
 def normalised_checks(stack: t.Any) -> t.List[model.Mapping]:
     """The checks of a stack without problems: the keys that are declared, each of its own type."""
-    checks = [model.mapping(check) for check in model.sequence(model.mapping(stack).get("checks"))]
-    return [{key: typed(check[key]) for key, typed in _OPTIONS.items() if key in check} for check in checks]
+    return [typed(check) for check in _declared(stack)]
+
+
+def check_secrets(stack: t.Any) -> t.Set[str]:
+    """The secrets that checks are made with."""
+    return {str(check["password_secret"]) for check in _declared(stack) if "password_secret" in check}
+
+
+def _declared(stack: t.Any) -> t.List[model.Mapping]:
+    return [model.mapping(check) for check in model.sequence(model.mapping(stack).get("checks"))]

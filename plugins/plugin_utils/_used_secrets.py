@@ -12,15 +12,16 @@ import typing as t
 
 from ansible_collections.portside.stack.plugins.module_utils._secret_templates import template_parts
 from ansible_collections.portside.stack.plugins.plugin_utils import _stack_model as model
+from ansible_collections.portside.stack.plugins.plugin_utils._checks import check_secrets
 from ansible_collections.portside.stack.plugins.plugin_utils._edge import certificate_keys, with_edge
 from ansible_collections.portside.stack.plugins.plugin_utils._entry_wrapper import Facts, visible_variables, with_entry_wrapper
 from ansible_collections.portside.stack.plugins.plugin_utils._secret_environment import secret_environment
 
 
 def used_secrets(stack: model.Mapping) -> t.Set[str]:
-    """The secrets of the running services and of the edge, the logins, and the parts of those that are templates."""
+    """The secrets of the running services, of the edge and of checks, the logins, and the parts of those that are templates."""
     stack = with_edge(stack)
-    used = set(certificate_keys(stack))
+    used = set(certificate_keys(stack)) | check_secrets(stack)
     used |= {name for name, secret in model.sections(stack, "secrets").items() if "login" in secret}
     for name, service in model.active_services(stack).items():
         used |= {reference["source"] for reference in model.references(service, "secrets")}

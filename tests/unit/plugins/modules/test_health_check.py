@@ -10,7 +10,11 @@ import threading
 import time
 
 import pytest
+from ansible_collections.portside.stack.plugins.module_utils._check_rules import parse
+from ansible_collections.portside.stack.plugins.module_utils._engine import EngineClient
+from ansible_collections.portside.stack.plugins.module_utils._health_check import HealthCheck
 from ansible_collections.portside.stack.plugins.modules import health_check
+from check_host import serving
 from module_runner import run_module
 
 
@@ -168,7 +172,7 @@ def test_what_does_not_pass_is_named_with_what_was_seen(run, server, closed_port
     assert lines["stack selflink"] == outcome["msg"].splitlines()[0] and "6 of 7 checks" in lines["stack selflink"]
     assert server.address + '/broken: status 500 instead of 200, body: {"status": 500}' in lines["check broken"]
     assert refused + ": connection refused" in lines["check refused"]
-    assert "/slow: no answer within 0." in lines["check slow"]
+    assert "/slow: connected, but it did not answer in time (0." in lines["check slow"]
     assert "the body does not match 'healthy'" in lines["check body"]
     assert "status 302 instead of 200" in lines["check followed"]
     assert "check unresolved" in lines and "check good" not in lines
@@ -231,4 +235,82 @@ def test_check_mode_probes_nothing(run, server):
 
 
 def test_check_mode_refuses_wrong_checks_too(run):
-    assert "not an http or https address" in run({"name": "api", "url": "x"}, check=True)["msg"]
+    assert "'x' is not an address that can be asked" in run({"name": "api", "url": "x"}, check=True)["msg"]
+
+
+def test_checks_that_do_not_pass_may_be_returned_without_failing(run, server, closed_port):
+    checks = [{"name": "good", "url": server.address}, {"name": "bad", "tcp": "127.0.0.1:%d" % closed_port, "deadline": 0.2}]
+    outcome = run(*checks, fail=False)
+    # A result called `failed` would make Ansible take the task for failed, whatever is in it.
+    assert "failed" not in outcome.result and [one["passed"] for one in outcome["timeline"]] == [True, False]
+    (bad,) = outcome["not_passed"]
+    assert (bad["name"], bad["kind"]) == ("bad", "tcp") and set(bad) == {"name", "kind", "what", "remedy"}
+    assert bad["what"].startswith("tcp 127.0.0.1:%d: connection refused: dead: never passed in 0.2 s" % closed_port)
+    assert outcome["timeline"][1]["seconds"] == 0.2
+    failed = run(*checks)
+    assert failed["failed"] is True and failed["not_passed"][0]["name"] == "bad"
+    assert "check bad: " + failed["not_passed"][0]["what"] in failed["msg"] and bad["remedy"] in failed["msg"]
+
+
+def test_fifty_endpoints_are_one_call(run, server):
+    """One call of the module is one remote execution, whatever the number of its checks."""
+    checks = [{"name": str(number), "url": "%s/%d" % (server.address, number)} for number in range(50)]
+    outcome = run(*checks)
+    assert [one["passed"] for one in outcome["timeline"]] == [True] * 50
+    assert sorted(path for path, _headers in server.requests) == sorted("/%d" % number for number in range(50))
+
+
+def test_the_password_is_that_of_the_release_and_in_no_output(capsys, tmp_path):
+    seen = []
+
+    def talk(peer):
+        file = peer.makefile("rb")
+        while file.readline():
+            lines = [file.readline(), file.readline()]
+            seen.append(lines[1].strip())
+            if lines[1] == b"AUTH\r\n":
+                file.readline()
+                seen.append(file.readline().strip())
+            peer.sendall(b"+OK\r\n" if lines[1] == b"AUTH\r\n" else b"-ERR wrong: old-password new-password\r\n")
+
+    for version, value in ((1, "old-password"), (2, "new-password")):
+        (tmp_path / "secrets" / "pw").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "secrets" / "pw" / str(version)).write_text(value)
+    release = tmp_path / "releases" / ("a" * 16)
+    release.mkdir(parents=True)
+    with serving(talk) as port:
+        check = {"name": "redis", "redis": "127.0.0.1:%d" % port, "password_secret": "pw", "interval": 9}
+        (release / "release.json").write_text(json.dumps({"checks": [check], "secrets": {"pw": 1}}))
+        arguments = {"stack": "shop", "directory": str(tmp_path), "deadline": 0.3}
+        of_release = run_module(health_check.main, capsys, dict(arguments, release=release.name))
+        assert seen == [b"AUTH", b"old-password", b"PING"]
+        newest = run_module(health_check.main, capsys, dict(arguments, checks=[check]))
+        assert seen[3:] == [b"AUTH", b"new-password", b"PING"]
+        missing = run_module(health_check.main, capsys, dict(arguments, checks=[dict(check, password_secret="other")]))
+        assert "secret other cannot be read: No such file" in missing["msg"]
+    for outcome in (of_release, newest):
+        assert "it refuses PING: ERR wrong: [secret pw] [secret pw]" in outcome["msg"]
+        assert "-password" not in outcome.seen
+
+
+def test_an_engine_that_is_away_is_a_failing_check(run, monkeypatch, tmp_path):
+    monkeypatch.setattr(health_check, "EngineClient", lambda timeout: EngineClient(str(tmp_path / "none"), timeout))
+    outcome = run({"name": "api", "container": "api", "interval": 0.1}, {"name": "db", "postgresql": "db", "interval": 0.1}, deadline=0.3)
+    assert outcome["timeline"][0]["tries"] > 1 and outcome["timeline"][1]["tries"] > 1
+    assert outcome["msg"].count("no Docker engine answers on") == 2 and "journalctl -u docker" in outcome["msg"]
+
+
+def test_an_engine_that_hangs_is_given_up(run, monkeypatch, tmp_path):
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(tmp_path / "s"))
+        sock.listen()
+        monkeypatch.setattr(health_check, "EngineClient", lambda timeout: EngineClient(str(tmp_path / "s"), timeout))
+        began = time.monotonic()
+        outcome = run({"name": "api", "container": "api", "timeout": 0.2}, deadline=0.3)
+        assert time.monotonic() - began < 3
+    assert outcome["failed"] and "timed out" in outcome["msg"]
+
+
+def test_the_lease_lasts_as_long_as_the_longest_check():
+    checks = parse([{"name": str(deadline), "tcp": "a:1", "deadline": deadline} for deadline in (5, 900, None)])
+    assert HealthCheck("shop", checks, 60).longest == 900 and HealthCheck("shop", checks[:1], 60).longest == 60

@@ -98,3 +98,9 @@ def test_each_secret_of_a_stack_is_used_idle_or_has_its_value_elsewhere(stack):
     assert set(secret_files_options(stack)) == used
     for name, secret in stack.get("secrets", {}).items():
         assert name in used | idle or not (secret or {}).get("generate")
+
+
+def test_the_password_of_a_check_is_on_the_host_in_the_version_of_the_release():
+    stack = {**STACK, "checks": [{"name": "redis", "redis": "web", "password_secret": "unused"}]}
+    assert used_secrets(stack) - used_secrets(STACK) == {"unused"} and "unused" not in idle_secrets(stack)
+    assert secret_files_options(stack)["unused"]["files"] == []
