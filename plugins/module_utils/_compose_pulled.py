@@ -20,6 +20,7 @@ from ansible_collections.portside.stack.plugins.module_utils._compose_situation 
 from ansible_collections.portside.stack.plugins.module_utils._compose_stack import StackOnHost
 from ansible_collections.portside.stack.plugins.module_utils._edge_facts import edge_facts
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
+from ansible_collections.portside.stack.plugins.module_utils._host_budget import HostBudget
 from ansible_collections.portside.stack.plugins.module_utils._image_facts import image_facts
 from ansible_collections.portside.stack.plugins.module_utils._owned_places import absent_sources
 from ansible_collections.portside.stack.plugins.module_utils._release_store import ReleaseStore
@@ -35,23 +36,24 @@ from ansible_collections.portside.stack.plugins.module_utils._stack_volumes impo
 def pulled(
     stack: StackOnHost,
     clock: Clock,
-    given: t.Mapping[str, str],
-    refresh: bool,
-    timeout: int,
+    params: t.Mapping[str, t.Any],
     machine: str,
-    way_back: bool,
-    awaited: t.Container[str],
+    budget: HostBudget,
     warn: t.Callable[[str], None],
 ) -> t.Dict[str, t.Any]:
     """Have the images here and pinned, and all else in order; or raise with all that is wrong.
 
-    ``given`` are the pins to use as they are, ``timeout`` the seconds until a pull has to end, ``machine`` what the
-    host's kernel calls its architecture, for a host that is to get its engine. With ``way_back`` there has to be a
-    release to bring back if the one to come fails, or nothing that runs; and no volume may have been renamed.
-    ``awaited`` are external networks and volumes that other stacks make in the same run, before this one is activated.
+    ``params`` are the module's: ``images``, the pins to use as they are, ``refresh``, ``pull_timeout``, and ``awaited``,
+    external networks and volumes that other stacks make in the same run, before this one is activated. Without a
+    ``release`` there has to be one to bring back if the one to come fails, or nothing that runs, no volume may have been
+    renamed, and the ``budget`` of the host has to do. ``machine`` is what the host's kernel calls its architecture, for a
+    host that is to get its engine.
     """
+    # Going back to a release is the way out when the current one is damaged.
+    way_back = not params["release"]
     found = stack.look()
     engine = stack.engine if found.reachable else None
+    refused, warnings = budget.judge(stack.definition, os.path.dirname(stack.project_directory), engine) if way_back else ([], [])
     problems = [
         *_document_problems(stack, found.reachable),
         *found.problems,
@@ -59,8 +61,9 @@ def pulled(
         *(renamed(stack.stack, stack.definition, found.record, found.volumes) if way_back else ()),
         # Without an engine this is a plan, and what is to come may bring them.
         *(absent_sources(stack.stack, stack.definition) if engine else ()),
-        *(text for name, text in found.absent_externals.items() if engine and name not in awaited),
+        *(text for name, text in found.absent_externals.items() if engine and name not in params["awaited"]),
         *held_ports(stack.stack, stack.services.values(), engine, stack.listeners),
+        *refused,
     ]
     resolution = resolve(
         stack.stack,
@@ -70,11 +73,11 @@ def pulled(
         clock,
         stack.tell,
         known=found.record.get("images") or {},
-        given=given,
-        refresh=refresh,
+        given=params["images"],
+        refresh=params["refresh"],
         check=stack.check_mode,
         host_architecture=stack.engine.about()["Arch"] if engine else machine,
-        timeout=timeout,
+        timeout=params["pull_timeout"],
     )
     problems += resolution.problems
     facts: t.Dict[str, t.Any] = {}
@@ -91,7 +94,7 @@ def pulled(
     if problems:
         raise StackError("\n".join(problems))
     left = orphaned(stack.stack, stack.definition, found.volumes)
-    for warning in _volume_warnings(stack, found, left):
+    for warning in [*warnings, *_volume_warnings(stack, found, left)]:
         warn(warning)
     result = stack.result()
     result.update(

@@ -12,8 +12,10 @@ import os
 import typing as t
 
 from ansible_collections.portside.stack.plugins.module_utils._compose_cli import Clock, Host, Run, read_containers
+from ansible_collections.portside.stack.plugins.module_utils._compose_converge import converge
 from ansible_collections.portside.stack.plugins.module_utils._compose_ledger import OneShotLedger
 from ansible_collections.portside.stack.plugins.module_utils._compose_model import Container, Service, services_of
+from ansible_collections.portside.stack.plugins.module_utils._compose_patience import Patience
 from ansible_collections.portside.stack.plugins.module_utils._compose_plan import Action
 from ansible_collections.portside.stack.plugins.module_utils._compose_ports import held_ports
 from ansible_collections.portside.stack.plugins.module_utils._compose_remove import remove_stack
@@ -28,7 +30,8 @@ from ansible_collections.portside.stack.plugins.module_utils._compose_report imp
 )
 from ansible_collections.portside.stack.plugins.module_utils._compose_resources import create_resource
 from ansible_collections.portside.stack.plugins.module_utils._compose_situation import Situation, Work, states
-from ansible_collections.portside.stack.plugins.module_utils._compose_wait import Convergence, Event, converge
+from ansible_collections.portside.stack.plugins.module_utils._compose_start import Start
+from ansible_collections.portside.stack.plugins.module_utils._compose_wait import Convergence, Event
 from ansible_collections.portside.stack.plugins.module_utils._edge_activate import Edge
 from ansible_collections.portside.stack.plugins.module_utils._edge_server import HostNetwork
 from ansible_collections.portside.stack.plugins.module_utils._edge_work import EdgeWork
@@ -39,19 +42,17 @@ from ansible_collections.portside.stack.plugins.module_utils._firewall_apply imp
 from ansible_collections.portside.stack.plugins.module_utils._lease import utc
 from ansible_collections.portside.stack.plugins.module_utils._owned_places import set_right
 from ansible_collections.portside.stack.plugins.module_utils._redact import redactor
-from ansible_collections.portside.stack.plugins.module_utils._release_store import ReleaseStore
+from ansible_collections.portside.stack.plugins.module_utils._release_store import START, ReleaseStore
 from ansible_collections.portside.stack.plugins.module_utils._sockets import Listener
 from ansible_collections.portside.stack.plugins.module_utils._step_volumes import lose_steps
 
 _INTERVAL = 0.25
-_ENGINE_INTERVAL = 1.0
 _LOG_LINES = 20
-
-Answer = t.TypeVar("Answer")
 
 
 class StackOnHost:
-    """One stack on one host. ``params`` are definition, file, project_directory and wait_timeout (seconds).
+    """One stack on one host. ``params`` are definition, file, project_directory and wait_timeout (seconds), and the
+    release that both are of, where one is activated.
 
     ``began`` tells whether anything on the host may be other than it was, ``reachable`` whether an engine answered.
     """
@@ -74,6 +75,9 @@ class StackOnHost:
         self.check_mode, self.engine, self.run, self.listeners, self.tell = check_mode, engine, run, listeners, tell
         self.began, self.reachable = False, True
         self._file, self._timeout, self._clock = params["file"], params["wait_timeout"], clock
+        release = params.get("release")
+        self._start_path = ReleaseStore(self.project_directory).state_path(release, START) if release else ""
+        self._patience = Patience(self.stack, clock, self._timeout, tell)
         self._ledger = OneShotLedger(self.project_directory)
         network = network or HostNetwork()
         self._edge = Edge(self.definition, self._file or "", self.project_directory, engine, run, clock, network, tell)
@@ -85,8 +89,7 @@ class StackOnHost:
         self._actions: t.List[t.Dict[str, str]] = []
         self._acted: t.Dict[str, Action] = {}
         self._timeline: t.List[t.Dict[str, t.Any]] = []
-        self._started = 0.0
-        self._waiting = False
+        self._start = self._new_start()
 
     def look(self) -> Situation:
         """Read what is there now."""
@@ -123,38 +126,25 @@ class StackOnHost:
         wanted = frozenset(names)
         self._until_up(lambda found: found.needs_of(wanted, themselves), False)
 
+    def _new_start(self) -> Start:
+        return Start(self._clock, self._start_path, self._redact, self.tell)
+
     def _edge_work(self, work: Work, whole: bool) -> t.Optional[EdgeWork]:
         return self._edge.look(self._containers, work.services, work.plan.actions, self.check_mode, whole)
 
     def _until_up(self, plan: t.Callable[[Situation], Work], whole: bool) -> None:
-        self._started = self._clock.monotonic()
+        self._start = self._new_start()
 
         def once() -> None:
             found = self.look()
-            if self._waiting:
-                self.tell("the engine answers again")
-                self._waiting = False
+            self._patience.answered()
             _refuse([*found.problems, *found.absent_externals.values()])
             work = plan(found)
             edge = self._edge_work(work, whole)
             self._note(work, edge)
             self._attempt(work, edge)
 
-        self._patiently(once)
-
-    def _patiently(self, work: t.Callable[[], Answer]) -> Answer:
-        """Do it; where the engine goes away meanwhile, wait for it and do it again, until the time is over."""
-        began = self._clock.monotonic()
-        while True:
-            try:
-                return work()
-            except EngineUnavailable as error:
-                if self._clock.monotonic() - began >= self._timeout:
-                    raise StackError("stack {0}: {1}".format(self.stack, error)) from error
-                if not self._waiting:
-                    self.tell("the engine does not answer; waits for it")
-                self._waiting = True
-                self._clock.sleep(_ENGINE_INTERVAL)
+        self._patience.through(once)
 
     def _note(self, work: Work, edge: t.Optional[EdgeWork]) -> None:
         """Keep what the first look planned for the result, and what a later one added."""
@@ -194,7 +184,7 @@ class StackOnHost:
             raise
         except StackError as error:
             # What fails while the engine stops says nothing of the services: it is planned anew from what is there.
-            if lifeline.broken() and self._clock.monotonic() - self._started < self._timeout:
+            if lifeline.broken() and self._clock.monotonic() - self._start.began < self._timeout:
                 raise EngineUnavailable("the Docker engine was restarted") from error
             raise
         finally:
@@ -214,11 +204,12 @@ class StackOnHost:
             self._containers,
             work.ignored,
         )
-        machine = Convergence(work.services, plan.actions, self._started, self._timeout)
+        machine = Convergence(work.services, plan.actions, self._start.began, self._timeout)
+        self._start.plan(plan.actions)
         try:
             self._remove(host, plan.orphans_first, "is not declared any more")
             self._remove(host, plan.in_the_way, "another service is to have its port")
-            converge(machine, host, _INTERVAL)
+            converge(machine, host, _INTERVAL, self._start.watch)
             machine.failure = machine.failure or self._edge.finish(edge, host.containers)
             if not machine.failure:
                 self._remove(host, plan.orphans_last, "is not declared any more")
@@ -227,6 +218,7 @@ class StackOnHost:
             host.close()
             touched = machine.touched | {container.service for container in plan.in_the_way}
             self._acted.update((name, action) for name, action in plan.actions.items() if name in touched)
+            self._start.keep(machine.failure)
         if plan.changed:
             self._containers = read_containers(self.engine, self.stack, self._clock.time())
         if machine.failure:
@@ -250,6 +242,8 @@ class StackOnHost:
         self._changed = bool(self._acted or self._edge.began or work.missing or work.places or work.plan.orphans_first)
         details = self.result()
         del details["diff"]
+        for line in details["start_chart"]:
+            self.tell(line)
         details["failure"] = {
             "service": failure.service,
             "reason": failure.reason,
@@ -272,7 +266,7 @@ class StackOnHost:
     def absent(self) -> t.Dict[str, t.Any]:
         """Remove containers and networks. Volumes stay, always."""
         if not self.check_mode or self.look().reachable:
-            self._actions = self._patiently(lambda: remove_stack(self.stack, self.services, self.engine, self.check_mode, self.tell))
+            self._actions = self._patience.through(lambda: remove_stack(self.stack, self.services, self.engine, self.check_mode, self.tell))
         forgotten = False if self.check_mode else self._ledger.clear()
         if not self.check_mode:
             self._edge.let_go()
@@ -289,6 +283,7 @@ class StackOnHost:
             "changed": self._changed,
             "actions": self._actions,
             "timeline": self._timeline,
+            **self._start.result(),
             "services": states(self.services, self._containers, self._ledger.read()),
             "pulled": [],
             "diff": self._diff,

@@ -40,24 +40,6 @@ class Event(t.NamedTuple):
     before: str
 
 
-class World(t.Protocol):
-    """What the driver acts on."""
-
-    def now(self) -> float: ...
-
-    def sleep(self, seconds: float) -> None: ...
-
-    def containers(self) -> t.Iterable[Container]: ...
-
-    def launch(self, action: Action) -> None: ...
-
-    def ended(self) -> t.Iterable[t.Tuple[str, str]]: ...
-
-    def tell(self, event: Event) -> None: ...
-
-    def completed(self, service: Service, container: Container) -> None: ...
-
-
 def worst(service: Service, containers: t.List[Container]) -> t.Optional[Container]:
     """The container that decides about its service; none when containers are missing."""
     if len(containers) < (1 if service.oneshot else service.scale):
@@ -98,12 +80,14 @@ class Convergence:
     ) -> None:
         self.services = services
         self.failure: t.Optional[Failure] = None
-        self._started = started
+        self.started = started
         self._deadline = started + wait_timeout
         self._todo = {name: action for name, action in actions.items() if not action.adopted}
-        self._launched: t.Set[str] = set()
-        # Since when each service that was acted on has been awaited.
+        # For which Docker is being called at this moment.
+        self.at_work: t.Set[str] = set()
+        # Since when each service that was acted on has been awaited, and when the work on it began.
         self.acted = {name: started for name, action in actions.items() if action.adopted}
+        self.begun = dict(self.acted)
         self.not_started: t.Set[str] = set()
         idle = {name for name in services if name not in actions or actions[name].action == "remove"}
         self._done = {name for name in idle if services[name].oneshot}
@@ -125,10 +109,10 @@ class Convergence:
             self._seen[name] = worst(service, matching or own[name] if service.oneshot else own[name])
             if name in self.acted and name not in self._done:
                 self._judge(service, self._seen[name])
-            state = self._state(name)
-            if name not in self._launched and self._told.get(name, state) != state:
+            state = self.state(name)
+            if name not in self.at_work and self._told.get(name, state) != state:
                 events.append(self._event(name, state))
-            if name not in self._launched:
+            if name not in self.at_work:
                 self._told[name] = state
         self._check_conditions()
         return events
@@ -142,14 +126,15 @@ class Convergence:
     def launched(self, name: str) -> Event:
         """The work on a service has begun."""
         action = self._todo.pop(name)
-        self._launched.add(name)
+        self.at_work.add(name)
+        self.begun[name] = self.now
         event = self._event(name, "{0} ({1})".format(action.action, action.reason))
         self._told[name] = ""
         return event._replace(before="")
 
     def ended(self, now: float, name: str, error: str) -> None:
         """The work on a service has ended; with an error, unless that is empty. To be followed by observe()."""
-        self._launched.discard(name)
+        self.at_work.discard(name)
         self.acted[name] = now
         if error:
             self.not_started.add(name)
@@ -158,24 +143,51 @@ class Convergence:
     @property
     def touched(self) -> t.Set[str]:
         """The services that something was done for, or is being done."""
-        return {*self.acted, *self._launched}
+        return {*self.acted, *self.at_work}
 
     @property
     def done(self) -> bool:
         """Whether everything is up, at this very moment."""
-        return not self._todo and not self._launched and not self.failure and not self.unsettled()
+        return not self._todo and not self.at_work and not self.failure and not self.unsettled()
 
     def unsettled(self) -> t.List[str]:
         """The services that are not what they should be."""
         return [name for name in self.services if not self._settled(name)]
 
+    def container(self, name: str) -> t.Optional[Container]:
+        """The container that decides about a service."""
+        return self._seen.get(name)
+
+    def state(self, name: str) -> str:
+        """How a service is, in a word."""
+        container = self._seen.get(name)
+        if name in self._done:
+            return "completed"
+        if container is not None and container.state == "exited":
+            return "exited ({0})".format(container.exit_code)
+        return state_of(container)
+
+    def is_up(self, name: str) -> bool:
+        """Whether a service is all that anybody may wait for of it: completed, healthy, or running without a healthcheck."""
+        container = self._seen.get(name)
+        health = "service_healthy" if container is not None and container.health else "service_started"
+        return self._fulfilled(name, "service_completed_successfully" if self.services[name].oneshot else health)
+
+    def waiting(self) -> t.Dict[str, t.List[t.Tuple[str, str]]]:
+        """Every service that is still to be started, with the needs that keep it from that, and their conditions."""
+        return {name: self._open_needs(name) for name in self._todo}
+
+    def behind(self, name: str) -> t.List[str]:
+        """The services still to be started that need this one, however indirectly."""
+        return [other for other in self._todo if name in {need for need, _condition in self._behind[other]}]
+
     def expire(self) -> None:
         """Fail if the deadline has passed."""
         if self.now < self._deadline or self.failure:
             return
-        late = self.unsettled() or sorted(self._launched)
+        late = self.unsettled() or sorted(self.at_work)
         culprits = [name for name in late if name not in self._todo] or late
-        reason = "was not up after {0:.0f} s: {1}".format(self.now - self._started, self._wait_of(culprits[0]))
+        reason = "was not up after {0:.0f} s: {1}".format(self.now - self.started, self._wait_of(culprits[0]))
         others = ["{0} ({1})".format(name, self._wait_of(name)) for name in late if name != culprits[0]]
         if others:
             reason += "; nor were {0}".format(", ".join(others))
@@ -183,7 +195,7 @@ class Convergence:
 
     def _wait_of(self, name: str) -> str:
         if name not in self._todo:
-            return self._state(name)
+            return self.state(name)
         needs = ["{0} ({1})".format(need, condition[8:]) for need, condition in self._open_needs(name)]
         return "not started, waits for {0}".format(", ".join(needs))
 
@@ -196,21 +208,13 @@ class Convergence:
         direct = [need for need in self.services[name].depends_on.items() if not self._fulfilled(*need)]
         if direct:
             return direct
-        in_work = {*self._todo, *self._launched, *self.acted}
+        in_work = {*self._todo, *self.at_work, *self.acted}
         return [need for need in sorted(self._behind[name]) if need[0] in in_work and not self._fulfilled(*need)]
 
     def _event(self, name: str, state: str) -> Event:
         before = self._told.get(name, "")
         self._told[name] = state
-        return Event(round(self.now - self._started, 1), name, state, before)
-
-    def _state(self, name: str) -> str:
-        container = self._seen.get(name)
-        if name in self._done:
-            return "completed"
-        if container is not None and container.state == "exited":
-            return "exited ({0})".format(container.exit_code)
-        return state_of(container)
+        return Event(round(self.now - self.started, 1), name, state, before)
 
     def _fail(self, failure: Failure) -> None:
         self.failure = self.failure or failure
@@ -220,7 +224,7 @@ class Convergence:
         container = self._seen.get(name)
         if service.oneshot:
             return name in self._done
-        if name in self._todo or name in self._launched:
+        if name in self._todo or name in self.at_work:
             return False
         if container is None:
             return service.scale == 0
@@ -232,7 +236,7 @@ class Convergence:
     def _fulfilled(self, name: str, condition: str) -> bool:
         if name not in self.services:
             return True
-        if name in self._todo or name in self._launched:
+        if name in self._todo or name in self.at_work:
             return False
         if name in self._done:
             return True
@@ -271,28 +275,8 @@ class Convergence:
         for name in self._todo:
             for need, condition in self._open_needs(name):
                 container = self._seen.get(need)
-                if need in self._todo or need in self._launched or container is None:
+                if need in self._todo or need in self.at_work or container is None:
                     continue
                 if condition == "service_healthy" and container.state == "running" and container.health is None:
                     reason = "waits for {0} to be healthy, but {0} has no healthcheck".format(need)
                     self._fail(Failure(name, reason))
-
-
-def converge(machine: Convergence, world: World, interval: float) -> None:
-    """Drive the machine until everything is up, or it has failed."""
-    while True:
-        for name, error in world.ended():
-            machine.ended(world.now(), name, error)
-        for event in machine.observe(world.now(), world.containers()):
-            world.tell(event)
-        while machine.completed:
-            world.completed(*machine.completed.pop())
-        if machine.done:
-            return
-        machine.expire()
-        if machine.failure:
-            return
-        for action in machine.due():
-            world.tell(machine.launched(action.service))
-            world.launch(action)
-        world.sleep(interval)

@@ -103,6 +103,7 @@ def _bring_up(
     params = {
         "definition": store.read(current)["definition"],
         "file": store.compose_file(current),
+        "release": current,
         "project_directory": store.directory,
         "wait_timeout": _TIMEOUT,
     }

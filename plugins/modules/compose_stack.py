@@ -104,6 +104,17 @@ options:
     type: list
     elements: str
     default: []
+  reserved:
+    description:
+      - With O(state=pulled), what the stacks of this run reserve, as the filter P(portside.stack.reserved_resources#filter) tells.
+        The current releases of other stacks on the host count as well.
+      - More memory than the host has is refused. More CPUs than it has are warned of, as is a memory limit above all it has.
+    type: dict
+    default: {}
+  memory_headroom:
+    description: With O(state=pulled), how much of the host's memory no service may reserve.
+    type: str
+    default: 512M
   lock:
     description:
       - The token that M(portside.stack.deploy_lock) returned. Without it, the task is refused while a run has the lock.
@@ -137,21 +148,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 actions:
-  description: What was done, or in check mode would be, dependencies first. Empty with O(state=pulled).
+  description:
+    - What was done, or in check mode would be, dependencies first. Empty with O(state=pulled).
+    - Each has a C(service), empty for a network, a C(reason) and an C(action), which is create, recreate, start, remove, run or reload.
   returned: always
   type: list
   elements: dict
-  contains:
-    service:
-      description: The service's name; empty for a network.
-      type: str
-    action:
-      description: What was done.
-      type: str
-      choices: [create, recreate, start, remove, run, reload]
-    reason:
-      description: Why.
-      type: str
   sample: [{service: api, action: recreate, reason: "image example/api:1 -> example/api:2"}]
 timeline:
   description: Every change of a service's state, in order, with the seconds since the first action.
@@ -159,6 +161,17 @@ timeline:
   type: list
   elements: dict
   sample: [{at: 4.2, service: api, state: healthy}]
+start:
+  description: When each service was begun and up, and for whom it waited; null where none was started. Kept as C(state/start.json) of the release.
+  returned: always
+  type: dict
+  sample: {recorded: "2026-11-22T01:00:00Z", seconds: 9.2, services: [{service: db, action: create, reason: has no container, begun: 0.1, up: 4.2,
+    state: healthy, waited_for: []}]}
+start_chart:
+  description: The same as a chart, a line for each service. Empty where none was started.
+  returned: always
+  type: list
+  elements: str
 services:
   description: The services as they are at the end.
   returned: always
@@ -203,23 +216,10 @@ progress:
   type: list
   elements: str
 failure:
-  description: What failed.
+  description: What failed, with the service's last log lines and the exit code and output of its last health probe.
   returned: when a service failed
   type: dict
-  contains:
-    service:
-      description: The service's name.
-      type: str
-    reason:
-      description: What happened to it.
-      type: str
-    logs:
-      description: Its last log lines.
-      type: list
-      elements: str
-    health:
-      description: Exit code and output of its last health probe.
-      type: str
+  sample: {service: api, reason: "stopped: exited with code 1", logs: [no such table], health: ""}
 """
 
 import os
@@ -239,6 +239,8 @@ from ansible_collections.portside.stack.plugins.module_utils._compose_source imp
 from ansible_collections.portside.stack.plugins.module_utils._compose_stack import StackOnHost
 from ansible_collections.portside.stack.plugins.module_utils._engine import SOCKET, EngineClient
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
+from ansible_collections.portside.stack.plugins.module_utils._filesystem import FileSystem
+from ansible_collections.portside.stack.plugins.module_utils._host_budget import HostBudget
 from ansible_collections.portside.stack.plugins.module_utils._lease import StackLock
 from ansible_collections.portside.stack.plugins.module_utils._progress import watched_work
 from ansible_collections.portside.stack.plugins.module_utils._release_store import ReleaseStore
@@ -257,7 +259,7 @@ class Task:
         self.name = str(self.source.definition.get("name"))
 
     def stack(self, source: Source, run: Run, clock: t.Any, tell: t.Callable[[str], None]) -> StackOnHost:
-        options = dict(self.params, definition=source.definition, file=source.file)
+        options = dict(self.params, definition=source.definition, file=source.file, release=source.release)
         return StackOnHost(options, self.module.check_mode, EngineClient(), run, clock, listeners, tell)
 
     def result(self, tell: t.Callable[[str], None]) -> t.Dict[str, t.Any]:
@@ -268,18 +270,14 @@ class Task:
                 signal.signal(number, lambda came, _frame: watched.interrupt(signal.Signals(came).name))
         stack = self.stack(self.source, watched.run, watched, tell)
         if self.params["state"] == "pulled":
-            given, refresh = self.params["images"], self.params["refresh"]
-            timeout, machine = self.params["pull_timeout"], os.uname().machine
-            # Going back to a release is the way out when the current one is damaged.
-            way_back = not self.params["release"]
-            awaited, warn = self.params["awaited"], self.module.warn
-            result = pulled(stack, watched, given, refresh, timeout, machine, way_back, awaited, warn)
+            host = os.uname()
+            headroom, reserved = self.params["memory_headroom"], self.params["reserved"]
+            budget = HostBudget(reserved, headroom, host.nodename, FileSystem(), os.cpu_count)
+            result = pulled(stack, watched, self.params, host.machine, budget, self.module.warn)
         elif self.params["state"] == "absent":
             result = stack.absent()
         elif self.params["restore"] and not self.module.check_mode:
-            result = present_or_restored(
-                stack, self.source, self.store, lambda source: self.stack(source, run, time, tell)
-            )
+            result = present_or_restored(stack, self.source, self.store, lambda source: self.stack(source, run, time, tell))
         else:
             result = stack.present()
         if not stack.reachable and self.module.get_bin_path("docker"):
@@ -325,6 +323,8 @@ def main() -> None:
             "images": {"type": "dict", "default": {}},
             "refresh": {"type": "bool", "default": False},
             "awaited": {"type": "list", "elements": "str", "default": []},
+            "reserved": {"type": "dict", "default": {}},
+            "memory_headroom": {"type": "str", "default": "512M"},
             "lock": {"type": "str", "default": "", "no_log": False},
         },
         required_one_of=[("definition", "release")],

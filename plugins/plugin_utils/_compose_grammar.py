@@ -19,7 +19,6 @@ IMAGE = re.compile(
 STACK_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?(?:ns|us|µs|ms|s|m|h))+")
-SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([kmgtp]?)i?b?", re.IGNORECASE)
 RESTART = re.compile(r"no|always|unless-stopped|on-failure(?::[1-9][0-9]*)?")
 OCTAL = re.compile(r"0?[0-7]{3}")
 
@@ -63,16 +62,6 @@ REFUSED_KEYS = {
 }
 
 HEALTHCHECK_KEYS = ("test", "interval", "timeout", "retries", "start_period", "start_interval", "disable")
-
-_FACTORS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40, "p": 2**50}
-
-
-def byte_size(value: t.Any) -> t.Optional[int]:
-    """The bytes of a size as Compose reads it, or None."""
-    if isinstance(value, bool):
-        return None
-    found = SIZE.fullmatch(str(value)) if isinstance(value, (int, str)) else None
-    return int(float(found.group(1)) * _FACTORS[found.group(2).lower()]) if found else None
 
 
 def positive_number(value: t.Any) -> t.Optional[float]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.portside.stack.plugins.module_utils._byte_size import byte_size
 from ansible_collections.portside.stack.plugins.plugin_utils import _compose_grammar as grammar
 from ansible_collections.portside.stack.plugins.plugin_utils import _stack_model as model
 from ansible_collections.portside.stack.plugins.plugin_utils._report import Report, shown
@@ -17,8 +18,8 @@ from ansible_collections.portside.stack.plugins.plugin_utils._report import Repo
 _TEST = 'write [CMD, program, argument] or [CMD-SHELL, "command line"]'
 # The two ways Compose has of saying one thing.
 _TWICE = (
-    ("mem_limit", "limits", "memory", grammar.byte_size),
-    ("mem_reservation", "reservations", "memory", grammar.byte_size),
+    ("mem_limit", "limits", "memory", byte_size),
+    ("mem_reservation", "reservations", "memory", byte_size),
     ("cpus", "limits", "cpus", grammar.positive_number),
     ("pids_limit", "limits", "pids", str),
 )
@@ -75,7 +76,7 @@ def resource_problems(report: Report, service: model.Mapping) -> None:
         other = _amounts(deploy, section).get(entry)
         if other is not None and key in service and read(service[key]) != read(other):
             report.add(key, "deploy.resources.{0}.{1} says {2}; keep one of them".format(section, entry, shown(other)))
-    for entry, read in (("memory", grammar.byte_size), ("cpus", grammar.positive_number)):
+    for entry, read in (("memory", byte_size), ("cpus", grammar.positive_number)):
         reserved, limit = read(_amounts(deploy, "reservations").get(entry)), read(_amounts(deploy, "limits").get(entry))
         if reserved is not None and limit is not None and reserved > limit:
             key = "deploy.resources.reservations.{0}".format(entry)
@@ -96,7 +97,7 @@ def _amounts(deploy: model.Mapping, section: str) -> model.Mapping:
 def _amount_problems(report: Report, deploy: model.Mapping, section: str) -> None:
     for entry, value in _amounts(deploy, section).items():
         where = "deploy.resources.{0}.{1}".format(section, entry)
-        if entry == "memory" and grammar.byte_size(value) is None:
+        if entry == "memory" and byte_size(value) is None:
             report.add(where, "value {0} is not a size; write for example 512M".format(shown(value)))
         elif entry == "cpus" and grammar.positive_number(value) is None:
             report.add(where, 'value {0} is not a number of processors; write for example "0.5"'.format(shown(value)))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import shlex
 import typing as t
 
+from ansible_collections.portside.stack.plugins.module_utils._byte_size import byte_size
 from ansible_collections.portside.stack.plugins.plugin_utils import _compose_grammar as grammar
 from ansible_collections.portside.stack.plugins.plugin_utils import _stack_model as model
 from ansible_collections.portside.stack.plugins.plugin_utils._build_problems import build_problems
@@ -66,7 +67,7 @@ _KINDS: t.Dict[str, t.Tuple[t.Callable[[t.Any], bool], str]] = {
     "flag": (lambda value: isinstance(value, bool), "true or false; write one of them, unquoted"),
     "count": (grammar.is_count, "a whole number; write one"),
     "number": (lambda value: grammar.positive_number(value) is not None, 'a number above 0; write for example "0.5"'),
-    "size": (lambda value: grammar.byte_size(value) is not None, "a size; write for example 512M"),
+    "size": (lambda value: byte_size(value) is not None, "a size; write for example 512M"),
     "duration": (
         lambda value: isinstance(value, str) and bool(grammar.DURATION.fullmatch(value)),
         "a duration; give it a unit, for example 30s or 1m30s",

@@ -14,6 +14,8 @@ from ansible_collections.portside.stack.plugins.module_utils._compose_pulled imp
 from ansible_collections.portside.stack.plugins.module_utils._compose_stack import StackOnHost
 from ansible_collections.portside.stack.plugins.module_utils._engine import EngineClient
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
+from ansible_collections.portside.stack.plugins.module_utils._filesystem import FileSystem
+from ansible_collections.portside.stack.plugins.module_utils._host_budget import HostBudget
 from fake_engine import FakeEngine
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="files are owned by root")
@@ -49,9 +51,9 @@ class Host:
         return StackOnHost(params, check, client, lambda *_: (0, "", ""), time, list, self.lines.append)
 
     def pulled(self, definition, check=False, way_back=True, awaited=()):
-        values = {"given": {}, "refresh": False, "timeout": 5, "machine": "x86_64", "way_back": way_back, "warn": self.warnings.append}
-        values["awaited"] = awaited
-        return pulled(self.stack(definition, check), time, **values)
+        params = {"release": None if way_back else RELEASE, "images": {}, "refresh": False, "pull_timeout": 5, "awaited": awaited}
+        budget = HostBudget({}, "0", "here", FileSystem(), lambda: 1)
+        return pulled(self.stack(definition, check), time, params, "x86_64", budget, self.warnings.append)
 
     def present(self, definition, check=False):
         return self.stack(definition, check).present()

@@ -437,6 +437,88 @@ def test_without_a_release_to_bring_back_a_deploy_is_refused_and_a_rollback_is_n
     assert NEW in damaged and "release.json" in damaged and "ln -sfn releases/" + OLD in damaged
 
 
+GIB = 2**30
+
+
+def reserving(memory, cpus="0.5"):
+    return {"image": "sha256:1", "deploy": {"resources": {"reservations": {"memory": memory, "cpus": cpus}, "limits": {"memory": "8G"}}}}
+
+
+@pytest.fixture(name="server")
+def server_fixture(host, capsys):
+    """A host of 4 GiB and 2 CPUs, on which another stack reserves 2 GiB, and a stack that is to come to it."""
+    host.engine.memory = 4 * GIB
+    host.engine.images["sha256:1"] = {"Id": "sha256:1"}
+    host.current = host.directory / "stacks" / "other"
+    release = host.current / "releases" / OLD
+    release.mkdir(parents=True)
+    (release / "release.json").write_text(json.dumps({"definition": dict(document({"search": reserving("2G", "1")}), name="other")}))
+    (host.current / "current").symlink_to("releases/" + OLD)
+
+    def pulled(services, check=False, **options):
+        arguments = {"definition": document(services), "project_directory": str(host.directory / "stacks" / "demo"), "state": "pulled", **options}
+        return run_module(compose_stack.main, capsys, arguments, check)
+
+    host.pulled = pulled
+    return host
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_more_memory_than_the_host_has_is_refused_before_anything_is_touched(server, check):
+    server.engine.images.clear()
+    told = server.pulled({"db": reserving("1.5G"), "api": reserving("128M")}, check)["msg"]
+    assert "come to 3.6 GiB (demo 1.6 GiB, other 2.0 GiB), and it has 4.0 GiB, of which 512 MiB stay free" in told
+    assert "The biggest: search of other 2.0 GiB, db of demo 1.5 GiB, api of demo 128 MiB." in told
+    server.engine.images["sha256:1"] = {"Id": "sha256:1"}
+    assert not server.pulled({"db": reserving("1.5G")}, check).result.get("failed")
+    assert "stay free" in server.pulled({"db": reserving("1.5G")}, check, memory_headroom="600M")["msg"]
+
+
+def test_what_a_stack_of_this_run_reserves_counts_and_not_what_its_release_did(server):
+    declared = {"demo": [], "new": [{"service": "web", "replicas": 2, "memory": GIB, "cpus": 0.1}]}
+    assert "(demo 2.0 GiB, other 2.0 GiB)" in server.pulled({"db": reserving("2G")})["msg"]
+    assert "(new 2.0 GiB, other 2.0 GiB)" in server.pulled({"db": reserving("2G")}, reserved=declared)["msg"]
+    assert not server.pulled({"db": reserving("2G")}, reserved=dict(declared, other=[])).result.get("failed")
+
+
+def test_more_processors_than_the_host_has_and_limits_above_its_memory_are_warned_of(server):
+    outcome = server.pulled({"db": reserving("64M", "1.5")})
+    assert not outcome.result.get("failed")
+    limit, cpus = outcome.warnings
+    assert "service db: its memory limit 8G is above all that host" in limit
+    assert "come to 2.5 (demo 1.5, other 1), and it has 2. It goes on" in cpus
+    assert len(server.pulled({"db": reserving("64M", "1")}).warnings) == 1
+
+
+def test_a_stack_of_which_nothing_can_be_read_is_told(server):
+    (server.current / "releases" / OLD / "release.json").unlink()
+    outcome = server.pulled({"db": reserving("3G")})
+    assert not outcome.result.get("failed")
+    assert "what stack other reserves on host" in outcome.warnings[-1]
+
+
+def test_going_back_to_a_release_is_never_refused_for_what_it_reserves(server):
+    directory = server.directory / "stacks" / "demo" / "releases" / NEW
+    directory.mkdir(parents=True)
+    (directory / "release.json").write_text(json.dumps({"definition": document({"db": reserving("64G", "9")}), "images": {}}))
+    outcome = server.pulled({}, definition=None, release=NEW)
+    assert not outcome.result.get("failed") and outcome.warnings == []
+
+
+def test_without_an_engine_a_plan_judges_by_the_kernel(server, monkeypatch):
+    client = compose_stack.EngineClient()
+    client._path = str(server.directory / "nowhere.sock")
+    monkeypatch.setattr(compose_stack, "EngineClient", lambda: client)
+    monkeypatch.setattr(compose_stack.os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(compose_stack.FileSystem, "read", lambda _self, _path: b"MemFree:  1 kB\nMemTotal:        3145728 kB\n")
+    assert "and it has 3.0 GiB" in server.pulled({"db": reserving("1G")}, check=True)["msg"]
+    assert any("and it has 1. It goes on" in told for told in server.pulled({"db": reserving("64M")}, check=True).warnings)
+
+
+def test_a_headroom_that_is_no_size_is_refused(server):
+    assert "memory_headroom: value 'much' is not a size" in server.pulled({"db": {}}, memory_headroom="much")["msg"]
+
+
 def test_pulled_in_check_mode_pulls_nothing(host, stack):
     result = stack({"db": {}}, "pulled", check=True)
     assert result["pulled"] == ["example/app:1"]
@@ -651,6 +733,55 @@ def test_a_reference_keeps_its_pin_of_the_current_release_until_it_is_refreshed(
     old.engine.images.update({"example/app:1": "sha256:moved", "sha256:moved": "sha256:moved", "sha256:1": "sha256:1"})
     assert stack(SERVICES, "pulled")["images"] == {"example/app:1": "sha256:1"}
     assert stack(SERVICES, "pulled", images={"example/app:1": "sha256:moved"})["images"] == {"example/app:1": "sha256:moved"}
+
+
+def start_of(host, release):
+    file = host.directory / "releases" / release / "state" / "start.json"
+    return json.loads(file.read_text()) if file.exists() else None
+
+
+def test_how_a_release_came_up_is_recorded_with_it_and_returned(host, releases, activate):
+    releases(_0=SERVICES)
+    (host.directory / "releases" / OLD / "state").mkdir()
+    host.fates["migrate"] = EXITED
+    assert activate(OLD, check=True).result["start"] is None
+    outcome = activate(OLD)
+    recorded = start_of(host, OLD)
+    assert outcome["start"] == recorded and recorded["recorded"].startswith("2020-09-13T12:")
+    assert [(one["service"], one["action"], one["state"]) for one in recorded["services"]] == [
+        ("db", "create", "running"),
+        ("migrate", "run", "completed"),
+        ("api", "create", "running"),
+    ]
+    (wait,) = recorded["services"][2]["waited_for"]
+    assert (wait["service"], wait["condition"]) == ("migrate", "service_completed_successfully")
+    assert 0 < wait["seconds"] == recorded["services"][2]["begun"] < recorded["services"][2]["up"] <= recorded["seconds"]
+    assert outcome["start_chart"][-1].endswith("3 of 3 up")
+    again = activate(OLD)
+    assert (again["start"], again["start_chart"]) == (None, [])
+    assert start_of(host, OLD) == recorded
+
+
+def test_a_failed_start_is_recorded_too_and_tells_what_was_not_up(old, releases, activate):
+    releases(_1=changed(SERVICES, "api"))
+    for release in (OLD, NEW):
+        (old.directory / "releases" / release / "state").mkdir(exist_ok=True)
+    old.fates["api"] = [UNHEALTHY, {}]
+    outcome = activate(restore=True)
+    assert "never became healthy" in outcome["msg"]
+    (api,) = start_of(old, NEW)["services"]
+    assert (api["service"], api["up"], api["state"]) == ("api", None, "unhealthy")
+    assert outcome["start"] == start_of(old, NEW)
+    assert outcome["start_chart"][-1].endswith("0 of 1 up; not up: api")
+    assert outcome["start_chart"][-1] in outcome["progress"]
+    assert [one["up"] is None for one in start_of(old, OLD)["services"]] == [False]
+
+
+def test_a_record_that_cannot_be_written_fails_no_start(old, releases, activate):
+    releases(_1=changed(SERVICES, "api"))
+    outcome = activate()
+    assert "msg" not in outcome.result and outcome["start"]
+    assert any("start.json" in line and "could not be written" in line for line in outcome["progress"])
 
 
 def test_a_failed_activation_brings_the_whole_current_release_back(old, releases, activate):
