@@ -9,9 +9,11 @@ This module util is PRIVATE to the portside.stack collection. It can have breaki
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import typing as t
 
@@ -19,6 +21,7 @@ from ansible_collections.portside.stack.plugins.module_utils._compose_cli import
 from ansible_collections.portside.stack.plugins.module_utils._edge_renewed import serve_renewed
 from ansible_collections.portside.stack.plugins.module_utils._edge_server import HostNetwork
 from ansible_collections.portside.stack.plugins.module_utils._engine import SOCKET, EngineClient
+from ansible_collections.portside.stack.plugins.module_utils._engine_events import EventStream
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 from ansible_collections.portside.stack.plugins.module_utils._exposure_declared import read_declared
 from ansible_collections.portside.stack.plugins.module_utils._exposure_judge import judge
@@ -27,11 +30,17 @@ from ansible_collections.portside.stack.plugins.module_utils._exposure_settings 
 from ansible_collections.portside.stack.plugins.module_utils._exposure_watch import Seen, Watch, report
 from ansible_collections.portside.stack.plugins.module_utils._filesystem import FileSystem
 from ansible_collections.portside.stack.plugins.module_utils._firewall_apply import Firewall, watch
+from ansible_collections.portside.stack.plugins.module_utils._heal_outbox import Outbox
+from ansible_collections.portside.stack.plugins.module_utils._heal_report import StateFile
+from ansible_collections.portside.stack.plugins.module_utils._heal_stacks import Stacks
+from ansible_collections.portside.stack.plugins.module_utils._heal_watch import FILTERS, heal
+from ansible_collections.portside.stack.plugins.module_utils._heal_work import Healer
 from ansible_collections.portside.stack.plugins.module_utils._lease import StackLock, busy_stacks
+from ansible_collections.portside.stack.plugins.module_utils._metrics_look import MetricsHost, write_metrics
 from ansible_collections.portside.stack.plugins.module_utils._reconcile import reconcile
 from ansible_collections.portside.stack.plugins.module_utils._release_store import ReleaseStore
 from ansible_collections.portside.stack.plugins.module_utils._sockets import listeners
-from ansible_collections.portside.stack.plugins.module_utils._webhook import post
+from ansible_collections.portside.stack.plugins.module_utils._webhook import post, read_webhook
 
 
 def _run(argv: t.List[str], data: t.Optional[str]) -> t.Tuple[int, str, str]:
@@ -78,25 +87,63 @@ def _of_the_host(command: str) -> None:
         report(Watch(firewall.fs, _see, lambda: busy_stacks(time.time), _tell, post, socket.gethostname()))
 
 
+def _identity() -> t.Optional[t.Tuple[int, int]]:
+    """What tells this program from the one that a deploy puts in its place."""
+    found = FileSystem().stat(sys.argv[0])
+    return (found.st_ino, found.st_mtime_ns) if found else None
+
+
+def _terminated(_number: int, _frame: t.Any) -> None:
+    # Wherever it is: the engine ends a restart that has begun.
+    raise SystemExit(0)
+
+
+def _events(engine: EngineClient) -> EventStream:
+    return EventStream(engine.api_version, FILTERS)
+
+
+def _heal(stack_root: str) -> None:
+    """Until this program was replaced: systemd starts the new one then."""
+    signal.signal(signal.SIGTERM, _terminated)
+    fs, begun = FileSystem(), _identity()
+    outbox = Outbox(socket.gethostname(), lambda: read_webhook(fs), post, time, _tell, lambda work: threading.Thread(target=work, daemon=True).start())
+    healer = Healer(Stacks(stack_root), lambda stack: StackLock(stack, time.time), lambda: busy_stacks(time.time), time, StateFile(fs), _tell, outbox.add)
+    heal(healer, outbox, lambda: EngineClient(timeout=20), _events, time, _tell, lambda: _identity() != begun)
+
+
+def _metrics(stack_root: str) -> None:
+    engine = EngineClient(timeout=20)
+    write_metrics(MetricsHost(FileSystem(), engine, _run_if_there, time.time, lambda: busy_stacks(time.time), _tell), stack_root)
+
+
+def _of_a_stack(command: str, directory: str) -> None:
+    store = ReleaseStore(directory)
+    lock = StackLock(store.stack, time.time)
+    if command == "reconcile":
+        reconcile(store, lock, EngineClient(), _run, time, listeners, _tell)
+    else:
+        serve_renewed(store, lock, EngineClient(), _run, time, HostNetwork(), _tell)
+
+
 def main(argv: t.Sequence[str]) -> int:
     """``reconcile DIRECTORY`` brings up the stack in the directory, ``renewed DIRECTORY`` has its edge serve a new certificate.
 
-    ``firewall`` has the host let in what is declared, and nothing else; ``exposure`` tells what is reachable by now and not
-    declared. The exit code is 0 when that is so.
+    ``heal STACK_ROOT`` restarts what becomes unhealthy of the stacks below, and has no end; ``metrics STACK_ROOT`` writes what
+    Prometheus is to know of them. ``firewall`` has the host let in what is declared, and nothing else; ``exposure`` tells what
+    is reachable by now and not declared. The exit code is 0 when that is so.
     """
-    if list(argv) not in (["firewall"], ["exposure"]) and (len(argv) != 2 or argv[0] not in ("reconcile", "renewed")):
-        sys.stderr.write("usage: portside.pyz reconcile|renewed DIRECTORY, or portside.pyz firewall|exposure\n")
+    if list(argv) not in (["firewall"], ["exposure"]) and (len(argv) != 2 or argv[0] not in ("reconcile", "renewed", "heal", "metrics")):
+        sys.stderr.write("usage: portside.pyz reconcile|renewed DIRECTORY, portside.pyz heal|metrics STACK_ROOT, or portside.pyz firewall|exposure\n")
         return 2
     try:
         if len(argv) == 1:
             _of_the_host(argv[0])
-            return 0
-        store = ReleaseStore(argv[1])
-        lock = StackLock(store.stack, time.time)
-        if argv[0] == "reconcile":
-            reconcile(store, lock, EngineClient(), _run, time, listeners, _tell)
+        elif argv[0] == "heal":
+            _heal(argv[1])
+        elif argv[0] == "metrics":
+            _metrics(argv[1])
         else:
-            serve_renewed(store, lock, EngineClient(), _run, time, HostNetwork(), _tell)
+            _of_a_stack(*argv)
     except (StackError, OSError) as error:
         sys.stderr.write("{0}\n".format(error))
         return 1

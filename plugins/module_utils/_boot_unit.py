@@ -1,7 +1,7 @@
 # Copyright: the portside.stack contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The boot unit: after every start of the engine, systemd has each stack brought to its current release.
+"""The units of the host's stacks: systemd has each brought to its current release after every start of the engine, and healed.
 
 This module util is PRIVATE to the portside.stack collection. It can have breaking changes at any time.
 
@@ -11,6 +11,7 @@ The host has no Ansible. So the code that a deploy brings a stack up with is put
 from __future__ import annotations
 
 import io
+import os
 import re
 import sys
 import typing as t
@@ -20,6 +21,7 @@ from ansible_collections.portside.stack.plugins.module_utils import _boot_main
 from ansible_collections.portside.stack.plugins.module_utils._compose_cli import Run
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 from ansible_collections.portside.stack.plugins.module_utils._filesystem import FileSystem, put
+from ansible_collections.portside.stack.plugins.module_utils._heal_report import STATE
 from ansible_collections.portside.stack.plugins.module_utils._sources import sources as sources_of
 
 PROGRAM = "/usr/local/lib/portside/portside.pyz"
@@ -54,6 +56,24 @@ Type=oneshot
 ExecStart={python} -I {program} renewed %f
 SyslogIdentifier=portside
 """
+# One for all stacks. A deploy that renews the program need not restart it: it ends by itself then, to be started anew.
+_HEAL = """\
+[Unit]
+Description=Restart the containers of stacks that became unhealthy
+After=docker.service
+
+[Service]
+Type=simple
+ExecStart={python} -I {program} heal "{root}"
+Restart=always
+RestartSec=5
+TimeoutStopSec=20
+SyslogIdentifier=portside
+
+[Install]
+WantedBy=multi-user.target
+"""
+HEAL = "portside-heal.service"
 
 
 def sources() -> t.Dict[str, str]:
@@ -85,6 +105,13 @@ def unit_name(directory: str) -> str:
     return "portside@{0}.service".format(escaped.decode("ascii").replace("/", "-"))
 
 
+def _units(directory: str) -> t.Dict[str, bytes]:
+    """The units of a host that has a stack in a directory, by name."""
+    units = (("portside@.service", _UNIT), ("portside-renewed@.service", _RENEWED), (HEAL, _HEAL))
+    filled = {"python": sys.executable, "program": PROGRAM, "root": os.path.dirname(directory.rstrip("/")).replace("%", "%%")}
+    return {name: text.format(**filled).encode("utf-8") for name, text in units}
+
+
 class BootUnit:
     """The units of a host. Does nothing where systemd does not run it."""
 
@@ -92,28 +119,59 @@ class BootUnit:
         self._fs, self._run, self._root = fs, run, root
 
     def ensure(self, directory: str) -> bool:
-        """Have the stack in a directory brought up after every start of the engine; answers whether that is new."""
+        """Have the stack in a directory brought up after every start of the engine, and healed; answers whether that is new."""
         if not self._fs.lstat(self._root + _BOOTED):
             return False
         renewed = self._put(PROGRAM, program())
-        units = (("portside@.service", _UNIT), ("portside-renewed@.service", _RENEWED))
-        texts = {name: text.format(python=sys.executable, program=PROGRAM).encode("utf-8") for name, text in units}
-        if [name for name, text in texts.items() if self._put("{0}/{1}".format(UNITS, name), text)]:
+        new = [name for name, text in _units(directory).items() if self._put("{0}/{1}".format(UNITS, name), text)]
+        if new:
             renewed = True
             self._systemctl("daemon-reload")
-        if self.enabled(directory):
-            return renewed
-        self._systemctl("enable", unit_name(directory))
-        return True
+        if not self.enabled(directory):
+            renewed = True
+            self._systemctl("enable", unit_name(directory))
+        return self._ensure_healing(HEAL in new) or renewed
+
+    def lacks(self, directory: str) -> t.List[str]:
+        """What is not as it is ensured: paths, and the service that does not run."""
+        if not self._fs.lstat(self._root + _BOOTED):
+            return []
+        files = {PROGRAM: program(), **{"{0}/{1}".format(UNITS, name): text for name, text in _units(directory).items()}}
+        found = [path for path, data in files.items() if not self._fs.lstat(self._root + path) or self._fs.read(self._root + path) != data]
+        if not self.enabled(directory):
+            found.append("{0}/docker.service.wants/{1}".format(UNITS, unit_name(directory)))
+        return found + ([] if self._heals() else [HEAL])
 
     def enabled(self, directory: str) -> bool:
         """Whether the stack in a directory is brought up after a start of the engine."""
         return bool(self._fs.lstat("{0}{1}/docker.service.wants/{2}".format(self._root, UNITS, unit_name(directory))))
 
     def disable(self, directory: str) -> None:
-        """Have it not brought up any more."""
+        """Have it not brought up any more; with the last stack of the host, the healing goes too."""
         if self.enabled(directory):
             self._systemctl("disable", unit_name(directory))
+        wants = "{0}{1}/docker.service.wants".format(self._root, UNITS)
+        others = self._fs.listdir(wants) if self._fs.lstat(wants) else []
+        heal = "{0}{1}/{2}".format(self._root, UNITS, HEAL)
+        if self._fs.lstat(heal) and not [name for name in others if name.startswith("portside@")]:
+            self._systemctl("disable", "--now", HEAL)
+            self._fs.unlink(heal)
+            self._systemctl("daemon-reload")
+            if self._fs.lstat(self._root + STATE):
+                self._fs.unlink(self._root + STATE)
+
+    def _ensure_healing(self, new: bool) -> bool:
+        if not new and self._heals():
+            return False
+        self._systemctl("enable", HEAL)
+        self._systemctl("restart", HEAL)
+        return True
+
+    def _heals(self) -> bool:
+        wanted = self._fs.lstat("{0}{1}/multi-user.target.wants/{2}".format(self._root, UNITS, HEAL))
+        told = set(self._run(["systemctl", "show", "--property=ActiveState", "--property=Result", HEAL], None)[1].split()) if wanted else set()
+        # It may just have ended for its new program.
+        return "ActiveState=active" in told or told == {"ActiveState=activating", "Result=success"}
 
     def _put(self, path: str, data: bytes) -> bool:
         return put(self._fs, self._root + path, data)

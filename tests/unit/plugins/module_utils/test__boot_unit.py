@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from ansible_collections.portside.stack.plugins.module_utils._filesystem import 
 
 WANTS = "etc/systemd/system/docker.service.wants"
 NAME = "portside@opt-stacks-demo.service"
+HEAL = "portside-heal.service"
+HEAL_WANTS = "etc/systemd/system/multi-user.target.wants/" + HEAL
 
 
 class Systemd:
@@ -28,18 +31,26 @@ class Systemd:
         self.root, self.calls, self.code = root, [], 0
         (root / "run/systemd/system").mkdir(parents=True)
         (root / WANTS).mkdir(parents=True)
+        (root / HEAL_WANTS).parent.mkdir()
+        self.heals = False
 
     def run(self, argv, _data):
+        if argv[1] == "show":
+            return 0, "Result=success\nActiveState={0}\n".format("active" if self.heals is True else self.heals or "inactive"), ""
         self.calls.append(argv[1:])
-        link = self.root / WANTS / argv[-1]
-        if not self.code and argv[1] == "enable":
-            link.symlink_to("/etc/systemd/system/portside@.service")
+        link = self.root / HEAL_WANTS if argv[-1] == HEAL else self.root / WANTS / argv[-1]
+        if not self.code and argv[1] == "enable" and not link.is_symlink():
+            link.symlink_to("/etc/systemd/system/" + argv[-1])
         if not self.code and argv[1] == "disable":
             link.unlink()
+        self.heals = self.heals and "--now" not in argv or argv[1:] == ["restart", HEAL]
         return self.code, "", "Failed to connect to bus\n" if self.code else ""
 
     def unit(self):
         return BootUnit(FileSystem(), self.run, str(self.root))
+
+
+USAGE = "usage: portside.pyz reconcile|renewed DIRECTORY, portside.pyz heal|metrics STACK_ROOT, or portside.pyz firewall|exposure\n"
 
 
 @pytest.fixture
@@ -49,7 +60,7 @@ def host(tmp_path):
 
 def test_what_is_missing_is_put_there_once(host):
     assert host.unit().ensure("/opt/stacks/demo")
-    assert host.calls == [["daemon-reload"], ["enable", NAME]]
+    assert host.calls == [["daemon-reload"], ["enable", NAME], ["enable", HEAL], ["restart", HEAL]]
     pyz = host.root / "usr/local/lib/portside/portside.pyz"
     assert pyz.read_bytes() == program()
     unit = host.root / "etc/systemd/system/portside@.service"
@@ -58,6 +69,8 @@ def test_what_is_missing_is_put_there_once(host):
     assert "ExecStart={0} -I /usr/local/lib/portside/portside.pyz renewed %f\n".format(sys.executable) in renewed.read_text()
     assert "[Install]" not in renewed.read_text()
     assert [path.stat().st_mode & 0o777 for path in (pyz, unit, renewed)] == [0o644] * 3
+    heal = host.root / "etc/systemd/system" / HEAL
+    assert 'ExecStart={0} -I /usr/local/lib/portside/portside.pyz heal "/opt/stacks"\nRestart=always\n'.format(sys.executable) in heal.read_text()
     host.calls.clear()
     assert not host.unit().ensure("/opt/stacks/demo")
     assert host.unit().ensure("/opt/stacks/blog")
@@ -89,7 +102,35 @@ def test_it_is_taken_back_once(host):
     host.unit().disable("/opt/stacks/demo")
     assert not host.unit().enabled("/opt/stacks/demo")
     host.unit().disable("/opt/stacks/demo")
-    assert host.calls == [["disable", NAME]]
+    assert host.calls == [["disable", NAME], ["disable", "--now", HEAL], ["daemon-reload"]]
+
+
+def test_the_healing_is_there_and_runs_for_as_long_as_there_is_a_stack(host):
+    host.unit().ensure("/opt/stacks/demo")
+    host.unit().ensure("/opt/stacks/blog")
+    for undo in (lambda: setattr(host, "heals", False), (host.root / HEAL_WANTS).unlink, (host.root / "etc/systemd/system" / HEAL).unlink):
+        undo()
+        assert host.unit().ensure("/opt/stacks/demo")
+        assert host.calls[-2:] == [["enable", HEAL], ["restart", HEAL]]
+        assert not host.unit().ensure("/opt/stacks/demo")
+    # The one that runs ends by itself when its program is renewed, and is started again a moment later.
+    host.heals = "activating"
+    (host.root / "usr/local/lib/portside/portside.pyz").write_bytes(b"older")
+    host.calls.clear()
+    assert host.unit().lacks("/opt/stacks/demo") == ["/usr/local/lib/portside/portside.pyz"]
+    assert (host.unit().ensure("/opt/stacks/demo"), host.calls, host.unit().lacks("/opt/stacks/demo")) == (True, [], [])
+    state = host.root / "run/portside/heal.json"
+    state.parent.mkdir()
+    state.write_text("{}")
+    host.unit().disable("/opt/stacks/demo")
+    assert host.heals and state.exists()
+    host.unit().disable("/opt/stacks/blog")
+    assert host.calls[-2:] == [["disable", "--now", HEAL], ["daemon-reload"]]
+    assert not host.heals and not state.exists()
+    assert not (host.root / "etc/systemd/system" / HEAL).exists()
+    host.calls.clear()
+    host.unit().disable("/opt/stacks/blog")
+    assert host.calls == []
 
 
 def test_without_systemd_nothing_is_done(tmp_path):
@@ -125,7 +166,7 @@ def test_the_program_has_all_it_needs_and_only_that(tmp_path):
     pyz = tmp_path / "portside.pyz"
     pyz.write_bytes(program())
     done = python(str(pyz))
-    assert (done.returncode, done.stderr.decode()) == (2, "usage: portside.pyz reconcile|renewed DIRECTORY, or portside.pyz firewall|exposure\n")
+    assert (done.returncode, done.stderr.decode()) == (2, USAGE)
     names = {name.rpartition("/")[2] for name in zipfile.ZipFile(pyz).namelist()}
     assert {"_reconcile.py", "_compose_stack.py", "_lease.py", "_exposure_network_rules.py", "__main__.py"} < names
     assert "_boot_unit.py" not in names
@@ -192,6 +233,28 @@ def test_the_program_sees_as_the_module_does(monkeypatch, tmp_path):
         seen, port = _boot_main._see(), own.getsockname()[1]
     assert not seen.engine
     assert [one["rule"] for one in seen.violations if (one["endpoint"] or {}).get("port") == port] == ["undeclared_listener"]
+
+
+def test_the_program_heals_until_it_is_another_one_or_is_told_to_end(monkeypatch, tmp_path):
+    own, answers, handled = tmp_path / "portside.pyz", [], signal.getsignal(signal.SIGTERM)
+    own.write_text("x")
+    monkeypatch.setattr(sys, "argv", [str(own)])
+
+    def healing(_healer, outbox, _engine_of, _events_of, _clock, _tell, renewed):
+        answers.append(renewed())
+        (tmp_path / "new").write_text("x")
+        (tmp_path / "new").rename(own)
+        answers.append(renewed())
+        outbox.add({})
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(_boot_main, "heal", healing)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            _boot_main.main(["heal", str(tmp_path)])
+    finally:
+        signal.signal(signal.SIGTERM, handled)
+    assert (answers, ended.value.code) == ([False, True], 0)
 
 
 def test_a_program_that_the_host_does_not_have_is_no_error():
