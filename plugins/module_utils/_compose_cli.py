@@ -12,11 +12,11 @@ import concurrent.futures
 import typing as t
 
 from ansible_collections.portside.stack.plugins.module_utils._compose_model import (
-    LABEL_ONEOFF,
     LABEL_PROJECT,
     Container,
     Service,
     container_of,
+    is_of_stack,
 )
 from ansible_collections.portside.stack.plugins.module_utils._compose_plan import Action
 from ansible_collections.portside.stack.plugins.module_utils._compose_report import Interrupted
@@ -115,11 +115,8 @@ def last_lines(output: str) -> str:
 
 def read_containers(engine: EngineClient, stack: str, now: float) -> t.List[Container]:
     """The stack's containers, without those that a person or a step runs once."""
-    return [
-        container_of(data, now)
-        for data in engine.inspect_all("{0}={1}".format(LABEL_PROJECT, stack))
-        if (data["Config"].get("Labels") or {}).get(LABEL_ONEOFF, "False") != "True"
-    ]
+    inspections = engine.inspect_all("{0}={1}".format(LABEL_PROJECT, stack))
+    return [container_of(data, now) for data in inspections if is_of_stack(data)]
 
 
 class Host:

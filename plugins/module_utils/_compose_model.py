@@ -23,6 +23,7 @@ LABEL_PROJECT = "com.docker.compose.project"
 LABEL_SERVICE = "com.docker.compose.service"
 LABEL_NUMBER = "com.docker.compose.container-number"
 LABEL_ONEOFF = "com.docker.compose.oneoff"
+LABEL_HASH = "com.docker.compose.config-hash"
 
 
 class Port(t.NamedTuple):
@@ -51,7 +52,7 @@ class Service(t.NamedTuple):
 
 
 class Container(t.NamedTuple):
-    """What the engine says of one container."""
+    """What the engine says of one container. Compose does not see a ``foreign`` one, whatever else its labels say."""
 
     id: str
     name: str = ""
@@ -72,6 +73,7 @@ class Container(t.NamedTuple):
     networks: t.Tuple[t.Tuple[str, str], ...] = ()
     ports: t.Tuple[Port, ...] = ()
     mounts: t.FrozenSet[str] = frozenset()
+    foreign: bool = False
 
 
 def services_of(definition: t.Dict[str, t.Any]) -> t.Dict[str, Service]:
@@ -148,6 +150,11 @@ def _ordered(stack: str, services: t.Dict[str, Service]) -> t.Dict[str, Service]
     return {name: services[name] for name in order}
 
 
+def is_of_stack(data: t.Mapping[str, t.Any]) -> bool:
+    """Whether an inspected container is one of the stack's, and none that a person or a step runs once."""
+    return (data["Config"].get("Labels") or {}).get(LABEL_ONEOFF, "False") != "True"
+
+
 def container_of(data: t.Dict[str, t.Any], now: float) -> Container:
     """A container from its inspection."""
     labels = data["Config"].get("Labels") or {}
@@ -177,6 +184,7 @@ def container_of(data: t.Dict[str, t.Any], now: float) -> Container:
         ),
         ports=_bound_ports(data["HostConfig"].get("PortBindings") or {}),
         mounts=frozenset(mount.get("Name") or mount.get("Source") or "" for mount in data.get("Mounts") or ()),
+        foreign=not (labels.get(LABEL_ONEOFF) and labels.get(LABEL_HASH)),
     )
 
 

@@ -11,11 +11,14 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.portside.stack.plugins.module_utils._compose_model import Container, Port, Service
+from ansible_collections.portside.stack.plugins.module_utils._container_drift import Difference
 
 UP = ("running", "restarting")
 Ledger = t.Mapping[str, t.Mapping[str, t.Any]]
 # A service's name, and the digest of what there is of it -> what differs from that in words; empty where that is not known.
 Changes = t.Callable[[str, str], str]
+# Of containers that somebody has changed, what differs from what their labels say, by their ids.
+Drift = t.Mapping[str, t.Sequence[Difference]]
 
 
 class Action(t.NamedTuple):
@@ -59,11 +62,13 @@ def make_plan(
     networks: t.Mapping[str, str],
     void: t.Container[str] = (),
     changes: Changes = lambda _name, _digest: "",
+    drift: t.Optional[Drift] = None,
 ) -> Plan:
     """Compare the wanted services with the containers.
 
     ``networks`` are the present networks' ids by name, ``void`` the one-shots whose earlier work is lost.
     """
+    drift = drift or {}
     own: t.Dict[str, t.List[Container]] = {name: [] for name in services}
     orphans = []
     for container in containers:
@@ -73,7 +78,7 @@ def make_plan(
         action = (
             _oneshot(service, own[name], {"lost": True} if name in void else ledger.get(name), changes)
             if service.oneshot
-            else _service(service, own[name], networks, changes)
+            else _service(service, own[name], networks, changes, drift)
         )
         leader = next((other for other in sorted(service.follows) if _renewed(actions.get(other))), None)
         if leader and not service.oneshot and not _renewed(action):
@@ -146,15 +151,19 @@ def _service(
     containers: t.List[Container],
     networks: t.Mapping[str, str],
     changes: Changes,
+    drift: Drift,
 ) -> t.Optional[Action]:
-    ranked = sorted(containers, key=lambda c: (c.digest != service.digest, c.state not in UP, c.number))
+    ranked = sorted(containers, key=lambda c: (c.digest != service.digest, c.foreign, c.id in drift, c.state not in UP, c.number))
     kept, surplus = ranked[: service.scale], tuple(ranked[service.scale :])
     if not kept and service.scale:
         return Action(service.name, "create", "has no container")
+    # Compose would make another one beside those that it does not see, and find the name taken.
+    unseen = tuple(container for container in kept if container.foreign)
     for container in kept:
-        reason = _difference(service, container, networks, changes)
+        told = [one.what for one in drift.get(container.id, ())] + (["was not made by Compose"] if container.foreign else [])
+        reason = _difference(service, container, networks, changes) or ", ".join(told)
         if reason:
-            return Action(service.name, "recreate", reason, surplus=surplus)
+            return Action(service.name, "recreate", reason, surplus=surplus + unseen)
     for container in kept:
         if container.state not in UP:
             return Action(service.name, "start", "is {0}".format(describe(container)), surplus=surplus)

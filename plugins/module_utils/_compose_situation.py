@@ -11,16 +11,19 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.portside.stack.plugins.module_utils._compose_changes import reasons
-from ansible_collections.portside.stack.plugins.module_utils._compose_cli import read_containers
 from ansible_collections.portside.stack.plugins.module_utils._compose_ledger import OneShotLedger
 from ansible_collections.portside.stack.plugins.module_utils._compose_missing import groundwork
 from ansible_collections.portside.stack.plugins.module_utils._compose_model import (
     LABEL_DIGEST,
+    LABEL_PROJECT,
     Container,
     Service,
+    container_of,
+    is_of_stack,
     services_of,
 )
 from ansible_collections.portside.stack.plugins.module_utils._compose_plan import (
+    Drift,
     Ledger,
     Plan,
     is_done,
@@ -34,8 +37,10 @@ from ansible_collections.portside.stack.plugins.module_utils._compose_resources 
     missing_resources,
 )
 from ansible_collections.portside.stack.plugins.module_utils._compose_wait import state_of, worst
+from ansible_collections.portside.stack.plugins.module_utils._drift_containers import container_drift
 from ansible_collections.portside.stack.plugins.module_utils._engine import EngineClient, EngineUnavailable
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
+from ansible_collections.portside.stack.plugins.module_utils._filesystem import FileSystem
 from ansible_collections.portside.stack.plugins.module_utils._owned_places import Place, wrong_places
 from ansible_collections.portside.stack.plugins.module_utils._release_store import ReleaseStore
 
@@ -72,7 +77,9 @@ class Situation:
     """Everything that was read at once. In check mode a host without an engine is one with nothing on it.
 
     ``problems`` are networks, volumes and directories that cannot be as declared, ``current`` is the current release
-    ("" for none), ``record`` what is known of that, ``volumes`` are all that the engine has, by name.
+    ("" for none), ``record`` what is known of that, ``volumes`` and ``networks`` are all that the engine has, by name,
+    ``drift`` is what somebody has changed of the stack's containers, ``places`` the volumes and directories whose owner
+    or mode is to be set.
     """
 
     def __init__(
@@ -87,23 +94,28 @@ class Situation:
         self.services = services_of(definition)
         self.stack: str = definition["name"]
         self.containers: t.List[Container] = []
+        self.drift: Drift = {}
         self.reachable = True
         networks: t.Dict[str, t.Any] = {}
         volumes: t.Dict[str, t.Any] = {}
         try:
-            self.containers = read_containers(engine, self.stack, now)
+            label = "{0}={1}".format(LABEL_PROJECT, self.stack)
+            inspections = [data for data in engine.inspect_all(label) if is_of_stack(data)]
+            self.containers = [container_of(data, now) for data in inspections]
             networks = {network["Name"]: network for network in engine.get("/networks")}
+            ids = {name: network["Id"] for name, network in networks.items()}
+            self.drift = container_drift(engine, FileSystem(), definition, self.services, inspections, ids)
             volumes = {volume["Name"]: volume for volume in engine.get("/volumes").get("Volumes") or ()}
         except EngineUnavailable:
             if not check_mode:
                 raise
             self.reachable = False
         wanted = definition.get("x-portside") or {}
-        self.volumes = volumes
+        self.volumes, self.networks = volumes, networks
         self.missing, self.problems = missing_resources(
             self.stack, wanted, networks, volumes, self.services.values()
         )
-        self._places, problems = wrong_places(self.stack, definition, volumes)
+        self.places, problems = wrong_places(self.stack, definition, volumes)
         self.problems += problems
         self.absent_externals = absent_externals(self.stack, definition, networks, volumes)
         self._network_ids = {name: network["Id"] for name, network in networks.items()}
@@ -125,9 +137,9 @@ class Situation:
         """What makes the whole stack as declared."""
         void = self._voided(self.missing)
         plan = make_plan(
-            self.services, self.containers, self._completed, self._network_ids, void, self._changes
+            self.services, self.containers, self._completed, self._network_ids, void, self._changes, self.drift
         )
-        return Work(self.services, plan, self.missing, void, places=self._places)
+        return Work(self.services, plan, self.missing, void, places=self.places)
 
     def needs_of(self, names: t.AbstractSet[str], themselves: bool = False) -> Work:
         """What makes it possible to run these services: what they depend on, and no service more but ``themselves``."""
@@ -136,7 +148,7 @@ class Situation:
         found = groundwork(
             self.stack, self.services, self.containers, self._completed, self._network_ids, void, names, themselves
         )
-        return Work(found.services, found.plan, self.missing, void, found.ignored, self._places)
+        return Work(found.services, found.plan, self.missing, void, found.ignored, self.places)
 
     def _voided(self, missing: t.List[Missing]) -> t.Set[str]:
         ran = {*self._completed, *(container.service for container in self.containers)}

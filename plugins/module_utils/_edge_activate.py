@@ -81,6 +81,7 @@ class Edge:
             return None
         wanted = self._material.wanted(self._clock.time(), check)
         reasons = [one.why for one in wanted.values() if one.why]
+        reasons += ["{0} has another owner or mode".format(name) for name in self._directory.misowned(wanted) if name]
         lacks = self._certbot.renewal_lacks(self._tls, self._stack_directory) if self._is_acme else ""
         reasons += [lacks] if lacks else []
         work, server = EdgeWork(self.service, kept, wanted, reasons, self._config_diff(wanted[CONFIG])), self._server(running)
@@ -93,6 +94,10 @@ class Edge:
         if kept and not (self._directory.holds(work.files) and self._directory.served(work.files)):
             work.early = work.early or any(one.state != "running" or one.health not in (None, "healthy") for one in own)
         return work
+
+    def serves(self, running: t.Sequence[str]) -> bool:
+        """Whether these containers serve the release's configuration, at this moment."""
+        return self._server(running).serves(self._record["config"])
 
     def _sees(self, server: EdgeServer) -> bool:
         return all(self._directory.is_seen_by(pid) for pid in server.pids())
@@ -115,7 +120,7 @@ class Edge:
         """Have certificates before anything of the stack is changed, so that a failure leaves all as it was."""
         if work is None or work.is_nothing:
             return
-        self._directory.ensure()
+        self._directory.ensure(work.wanted)
         for name, one in work.wanted.items():
             if one.content is not None:
                 continue

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 import typing as t
 
 from ansible_collections.portside.stack.plugins.module_utils._edge_places import CERTIFICATES, CHALLENGES, CONFIG, MOUNT, OWN, SELF_SIGNED, WEBROOT
@@ -24,6 +25,10 @@ CANDIDATE = CONFIG + ".new"
 _CHALLENGES = WEBROOT + CHALLENGES.rstrip("/")
 _SERVED = "served"
 _DIGEST = re.compile(re.escape(OWN) + "([0-9a-f]{16})")
+
+# The directories in it, and the modes of what is no secret.
+_FOLDERS = ("", CERTIFICATES, WEBROOT)
+_MODES = {"": 0o755, CERTIFICATES: 0o700, WEBROOT: 0o755, CONFIG: 0o644}
 
 Files = t.Mapping[str, bytes]
 
@@ -40,16 +45,23 @@ class EdgeDirectory:
         found = self._fs.lstat(path)
         return self._fs.read(path) if found else None
 
-    def ensure(self) -> None:
-        """Have the directory and those in it; what a killed run was writing goes."""
-        for name, mode in (("", 0o755), (CERTIFICATES, 0o700), (WEBROOT, 0o755)):
+    def ensure(self, names: t.Iterable[str] = ()) -> None:
+        """Have the directory and those in it, and of these files the owner and mode; what a killed run was writing goes."""
+        for name in _FOLDERS:
+            os.makedirs(os.path.join(self.path, name).rstrip("/"), mode=_mode(name), exist_ok=True)
+        for name in self.misowned(names):
             path = os.path.join(self.path, name).rstrip("/")
-            os.makedirs(path, mode=mode, exist_ok=True)
-            self._fs.chmod(path, mode)
+            self._fs.chown(path, 0, 0)
+            self._fs.chmod(path, _mode(name))
         home = os.path.join(self.path, CERTIFICATES)
         for name in self._fs.listdir(home):
             if name.endswith(".new"):
                 shred_tree(self._fs, os.path.join(home, name))
+
+    def misowned(self, names: t.Iterable[str]) -> t.List[str]:
+        """What is there of the directories and of these files with another owner or mode than it is written with."""
+        found = [(name, self._fs.lstat(os.path.join(self.path, name).rstrip("/"))) for name in (*_FOLDERS, *names)]
+        return [name for name, there in found if there and (there.st_uid, there.st_gid, stat.S_IMODE(there.st_mode)) != (0, 0, _mode(name))]
 
     def write(self, name: str, data: bytes) -> None:
         """Put a file there, or replace it: at every moment there is the old one or the new one."""
@@ -63,7 +75,7 @@ class EdgeDirectory:
         if self._fs.lstat(path):
             self._fs.unlink(path)
         self._fs.write_new(path, data)
-        self._fs.chmod(path, 0o644 if name == CONFIG else 0o600)
+        self._fs.chmod(path, _mode(name))
         self._fs.fsync(path)
         return path
 
@@ -132,6 +144,10 @@ class EdgeDirectory:
 
     def remove_challenge(self, token: str) -> None:
         self.discard(os.path.join(_CHALLENGES, token))
+
+
+def _mode(name: str) -> int:
+    return _MODES.get(name, 0o600)
 
 
 def digest_in(config: t.Optional[bytes]) -> str:

@@ -11,6 +11,9 @@ from __future__ import annotations
 import os
 import typing as t
 
+from ansible_collections.portside.stack.plugins.module_utils._boot_unit import BootUnit
+from ansible_collections.portside.stack.plugins.module_utils._drift_files import note_digests, noted_path
+from ansible_collections.portside.stack.plugins.module_utils._drift_secrets import version_contents
 from ansible_collections.portside.stack.plugins.module_utils._engine import EngineClient, EngineUnavailable
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 from ansible_collections.portside.stack.plugins.module_utils._files import parse
@@ -66,9 +69,12 @@ class ReleaseOnHost:
         self._history = History(store.directory)
 
     def present(
-        self, files: t.Optional[Files], action: str, why: str, lease: t.Optional[Lease], with_diff: bool
+        self, files: t.Optional[Files], action: str, why: str, lease: t.Optional[Lease], with_diff: bool, boot: t.Optional[BootUnit] = None
     ) -> Result:
-        """Have the release on the host, whole, with its images kept; note the start of a run that is to activate it."""
+        """Have the release on the host, whole, with its images kept; note the start of a run that is to activate it.
+
+        One that is current already is not committed again, so that its units are seen to here.
+        """
         store, release = self._store, self._release
         plan = None
         if files is None:
@@ -87,8 +93,11 @@ class ReleaseOnHost:
         # Going back to the current release is for its databases: not nothing.
         if not self._check_mode and (not is_current or action == "rollback"):
             self._note_start(action, why, lease)
+        lacking = boot.lacks(store.directory) if boot and is_current else []
+        if boot and lacking and not self._check_mode:
+            boot.ensure(store.directory)
         result = {
-            "changed": bool(plan and plan.changed or tagged),
+            "changed": bool(plan and plan.changed or tagged or lacking),
             "tagged": tagged,
             "current": current,
             "is_current": is_current,
@@ -127,6 +136,8 @@ class ReleaseOnHost:
             self._warn("{0} Without it a rollback to this release has to be told schema=keep.".format(error))
         ensure_boot_unit()
         write_json(self._fs, store.state_path(release, "verified.json"), {"verified": utc(self._now()), "schema": schema})
+        secrets = version_contents(self._fs, store.directory, store.read(release))
+        write_json(self._fs, noted_path(store, release), note_digests(self._fs, store, release, secrets))
         switch_current(self._fs, store, release)
         record = self._event(kind, action, why, lease, previous=previous)
         pruned = Pruned([], [], [], {}, [])

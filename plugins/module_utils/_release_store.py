@@ -20,6 +20,8 @@ RECORD = "release.json"
 COMPOSE_FILE = "compose.yaml"
 # What of an edge is kept with its release; what it mounts is elsewhere.
 EDGE = "edge"
+# In its state: how the services came up when it was last activated.
+START = "start.json"
 
 
 class ReleaseStore:

@@ -182,6 +182,7 @@ from ansible_collections.portside.stack.plugins.module_utils._errors import Stac
 from ansible_collections.portside.stack.plugins.module_utils._filesystem import FileSystem
 from ansible_collections.portside.stack.plugins.module_utils._firewall_apply import Firewall
 from ansible_collections.portside.stack.plugins.module_utils._lease import Lease, StackLock
+from ansible_collections.portside.stack.plugins.module_utils._metrics_units import ensure_metrics
 from ansible_collections.portside.stack.plugins.module_utils._release_actions import ReleaseOnHost
 from ansible_collections.portside.stack.plugins.module_utils._release_schema import schemas_to_record
 from ansible_collections.portside.stack.plugins.module_utils._release_store import RECORD, ReleaseStore
@@ -227,7 +228,8 @@ def act(module: AnsibleModule, store: ReleaseStore, lease: t.Optional[Lease]) ->
         module.check_mode,
     )
     if params["state"] == "present":
-        return release.present(params["files"], params["action"], params["why"], lease, module._diff)
+        boot = BootUnit(FileSystem(), run)
+        return release.present(params["files"], params["action"], params["why"], lease, module._diff, boot)
     if params["state"] == "current":
         done = release.current(
             params["action"],
@@ -235,7 +237,7 @@ def act(module: AnsibleModule, store: ReleaseStore, lease: t.Optional[Lease]) ->
             params["keep"],
             lease,
             lambda: schemas_to_record(store, engine, run),
-            lambda: BootUnit(FileSystem(), run).ensure(store.directory),
+            lambda: [BootUnit(FileSystem(), run).ensure(store.directory), ensure_metrics(FileSystem(), run, store, params["release"])],
         )
         if not module.check_mode:
             Firewall(FileSystem(), run, time.time).settle(store.stack, module.warn)

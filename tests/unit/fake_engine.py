@@ -25,6 +25,7 @@ class FakeEngine(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         self.containers, self.networks, self.volumes, self.images = {}, {}, {}, {}
         self.api = ("1.24", "1.45")
         self.logs = b""
+        self.memory = 4096
         # Where volumes are, if anybody is to look into them, and how large they are.
         self.volume_root, self.sizes = None, {}
         # How many more requests are not answered, as by an engine that is just being started.
@@ -54,6 +55,8 @@ class FakeEngine(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
             "com.docker.compose.project": project,
             "com.docker.compose.service": service,
             "com.docker.compose.container-number": "1",
+            "com.docker.compose.oneoff": "False",
+            "com.docker.compose.config-hash": "0" * 64,
             "portside.digest": digest,
         }
         self.containers[identifier] = {
@@ -127,8 +130,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def get_version(self, engine, *_):
         self.answer(200, {"Version": "26.1.5", "MinAPIVersion": engine.api[0], "ApiVersion": engine.api[1], "Arch": "amd64"})
 
-    def get_info(self, *_):
-        self.answer(200, {"Architecture": "aarch64", "NCPU": 2, "MemTotal": 4096, "ContainersRunning": 3})
+    def get_info(self, engine, *_):
+        self.answer(200, {"Architecture": "aarch64", "NCPU": 2, "MemTotal": engine.memory, "ContainersRunning": 3})
 
     def matching(self, found, query):
         wanted = json.loads(query.get("filters", "{}")).get("label", [])

@@ -11,6 +11,7 @@ from ansible_collections.portside.stack.plugins.module_utils._compose_model impo
     services_of,
 )
 from ansible_collections.portside.stack.plugins.module_utils._compose_plan import make_plan, overlap, summary, voided
+from ansible_collections.portside.stack.plugins.module_utils._container_drift import Difference
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 
 
@@ -333,3 +334,25 @@ def test_a_container_without_health_or_uptime():
 
 def test_a_clock_that_went_back_gives_no_negative_uptime():
     assert container_of(inspection(), 1.0).uptime == 0.0
+
+
+def test_a_container_that_somebody_changed_is_made_anew_for_that_reason():
+    drift = {"api": [Difference("limit", "memory limit is 1 GiB instead of 512 MiB", "512 MiB", "1 GiB")]}
+    services = services_of(document(api={}, db={}))
+    made = make_plan(services, [up("api"), up("db")], {}, {}, drift=drift)
+    assert [(one.service, one.action, one.reason) for one in made.actions.values()] == [
+        ("api", "recreate", "memory limit is 1 GiB instead of 512 MiB")
+    ]
+
+
+def test_of_two_containers_the_one_that_nobody_changed_stays():
+    drift = {"1": [Difference("image", "runs image x instead of y", "y", "x")]}
+    made = make_plan(services_of(document(api={})), [up("api", id="1"), up("api", id="2", number=2)], {}, {}, drift=drift)
+    assert steps(made) == [("api", "remove")]
+    assert [container.id for container in made.actions["api"].surplus] == ["1"]
+
+
+def test_a_container_that_compose_does_not_see_goes_before_another_takes_its_name():
+    made = make_plan(services_of(document(api={})), [up("api", id="1", foreign=True), up("api", id="2", number=2, foreign=True)], {}, {})
+    assert [(one.action, one.reason) for one in made.actions.values()] == [("recreate", "was not made by Compose")]
+    assert [container.id for container in made.actions["api"].surplus] == ["2", "1"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import hashlib
 import json
 import os
 import stat
@@ -135,9 +136,11 @@ def host_fixture(tmp_path, monkeypatch, capsys, booted):
         monkeypatch.setattr(release, "StackLock", functools.partial(StackLock, directory=str(tmp_path / "run")))
         monkeypatch.setattr(release, "schemas_to_record", lambda *_: SCHEMA)
         monkeypatch.setattr(release.time, "time", lambda: float(next(clock)))
-        monkeypatch.setattr(release, "BootUnit", lambda *_: type("Unit", (), {"ensure": lambda _self, d: booted.append(d)})())
+        lacking = []
+        boot = {"ensure": lambda _self, d: booted.append(d), "lacks": lambda _self, _d: lacking}
+        monkeypatch.setattr(release, "BootUnit", lambda *_: type("Unit", (), boot)())
         made = Host(tmp_path, engine, capsys)
-        made.clock = clock
+        made.clock, made.lacking = clock, lacking
         yield made
 
 
@@ -168,6 +171,35 @@ def test_a_release_is_written_whole_with_its_modes_and_a_second_time_nothing_is(
     assert host.events() == [("started", name)] and host.staging() == []
     host.run(name, "current")
     assert host.run(name, files=files, diff=True)["diff"] == []
+
+
+def test_the_units_of_a_current_release_that_are_missing_come_back(host, booted):
+    name, files = host.files("nginx:1.26")
+    host.lacking.append("portside@opt-stacks-shop.service")
+    host.run(name, files=files)
+    assert booted == [], "they come with the commit"
+    host.run(name, "current")
+    booted.clear()
+    assert host.run(name, files=files, check=True)["changed"] is True and booted == []
+    assert host.run(name, files=files)["changed"] is True and booted == [host.directory]
+    host.lacking.clear()
+    assert host.run(name, files=files)["changed"] is False and booted == [host.directory]
+
+
+def test_what_was_verified_is_noted_by_digests_and_stays_so(host):
+    name, files = host.files("nginx:1.26")
+    host.run(name, files=files)
+    host.run(name, "current")
+    path = os.path.join(host.directory, "releases", name, "state", "digests.json")
+    compose = os.path.join(host.directory, "releases", name, "compose.yaml")
+    with open(path, encoding="utf-8") as handle:
+        before = json.load(handle)
+    assert before["files"]["compose.yaml"] == hashlib.sha256(files[compose]["content"].encode()).hexdigest()
+    with open(compose, "a", encoding="utf-8") as handle:
+        handle.write("# by hand\n")
+    host.run(name, "current", action="rollback")
+    with open(path, encoding="utf-8") as handle:
+        assert json.load(handle) == before
 
 
 def test_check_mode_needs_neither_an_engine_nor_a_directory(host, monkeypatch):
