@@ -38,7 +38,8 @@ def local_image(word):
         ).stdout
     except (OSError, subprocess.CalledProcessError):
         absent("there is no engine on this machine")
-    found = sorted(line.split()[1] for line in listed.splitlines() if word in line.split()[0])
+    # An exporter has the name of what it watches.
+    found = sorted(line.split()[1] for line in listed.splitlines() if word in line.split()[0] and "exporter" not in line.split()[0])
     if not found:
         absent("there is no image of {0} on this machine".format(word))
     return found[0]

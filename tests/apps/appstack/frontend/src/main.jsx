@@ -1,0 +1,7 @@
+// Copyright: the portside.stack contributors
+// GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { createRoot } from "react-dom/client";
+import { App } from "./App.jsx";
+
+createRoot(document.getElementById("root")).render(<App />);
