@@ -6,7 +6,7 @@ VENV := .venv/bin
 BED := python3 tests/bed
 PORT ?= 8080
 # The longest first, JOBS at a time: they mostly wait.
-LONGEST := release default edge data
+LONGEST := release default edge appstack data
 SCENARIOS ?= $(LONGEST) $(filter-out $(LONGEST),$(notdir $(patsubst %/molecule.yml,%,$(wildcard molecule/*/molecule.yml))))
 JOBS ?= 2
 
@@ -14,7 +14,7 @@ export PATH := $(CURDIR)/$(VENV):$(PATH)
 export MOLECULE_GLOB := molecule/*/molecule.yml
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/collections
 
-.PHONY: help setup bed bed-next demo demo-status demo-down demo-test test test-faults test-edge test-exposure lint unit artefact molecule bench clean
+.PHONY: help setup bed bed-next demo demo-status demo-down demo-test test test-faults test-edge test-exposure test-health test-metrics lint unit artefact molecule bench clean
 
 help: ## these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -79,12 +79,22 @@ test-faults: bed ## every fault, and every blow at every stage, on one host that
 test-edge: bed-next ## the edge with the next nginx, streams silent for five minutes, a busy port and a reboot (15 min)
 	@EDGE_NGINX=nginx:1.30 EDGE_QUIET=310 SLOW=1 tests/scenarios.sh 1 edge
 
-test-exposure: bed ## every way in which a service becomes public, set up for real and found, and all that befalls the firewall (25 min)
+test-exposure: bed ## every way in which a service becomes public, set up for real and found, the tables of openmates, and all that befalls the firewall (30 min)
 	@SLOW=1 tests/scenarios.sh 1 exposure firewall
 	@$(BED) up exposure --publish 18087:80
-	@trap 'docker rm --force portside-exposure-neighbour 2>/dev/null; $(BED) down exposure' EXIT INT TERM; \
+	@trap 'docker rm --force portside-exposure-neighbour 2>/dev/null; $(BED) down exposure openmates' EXIT INT TERM; \
 	  ansible-playbook site.yml -i tests/exposure/inventory && \
 	  PYTHONPATH=tests/exposure PYTEST_PLUGINS=judged pytest -q tests/exposure
+
+test-health: bed ## system 3 started, limited, healed and mended, also a container that keeps failing (7 min)
+	@SLOW=1 tests/scenarios.sh 1 appstack
+
+test-metrics: bed ## a stack that is watched by Prometheus: all is scraped, what goes wrong is told, nothing is reached from outside (15 min)
+	@$(BED) images --set metrics
+	@$(BED) up metrics
+	@trap '$(BED) down metrics' EXIT INT TERM; \
+	  ansible-playbook site.yml -i tests/metrics/inventory && \
+	  pytest -q tests/metrics
 
 bench: setup ## how much one config_files saves against a loop of copy, as a ratio (2 min)
 	python3 tests/bench/config_files.py

@@ -8,6 +8,7 @@ This module util is PRIVATE to the portside.stack collection. It can have breaki
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import socket
@@ -22,6 +23,8 @@ SOCKET = "/var/run/docker.sock"
 SOCKET_NAMES = ("docker.sock", "containerd.sock", "podman.sock")
 # What this code was written against; an engine that no longer speaks it is asked in the oldest version it does.
 _API = (1, 41)
+# Of what was logged in a time, so that a flood of it does not take all memory.
+_MOST_LOGGED = 64 << 20
 
 
 class EngineUnavailable(StackError):
@@ -190,6 +193,29 @@ class EngineClient:
         except EngineError:
             return []
         return demultiplex(data).splitlines()[-lines:]
+
+    def logs_between(self, container: str, since: float, until: float) -> t.List[str]:
+        """The lines that a container wrote from one time to another; raises EngineError where its log driver cannot be read."""
+        query = {"stdout": 1, "stderr": 1, "since": "{0:.6f}".format(since), "until": "{0:.6f}".format(until)}
+        return demultiplex(self._call("GET", "/containers/{0}/logs".format(container), query, most=_MOST_LOGGED)).splitlines()
+
+    def open(
+        self, method: str, path: str, body: t.Any, timeout: float
+    ) -> t.Tuple[http.client.HTTPResponse, socket.socket]:
+        """An answer that is read as it comes, and its connection, whose timeout may be changed; both are to be closed."""
+        connection = _UnixConnection(self._path, timeout)
+        try:
+            connection.request(method, "/v" + self.api_version + path, json.dumps(body), {"Content-Type": "application/json"})
+            # An answer without an end takes the connection over.
+            line = connection.sock
+            response = connection.getresponse()
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            raise self._unavailable(error) from error
+        if response.status >= 400:
+            with contextlib.closing(connection), response:
+                raise EngineError(response.status, "the Docker engine refused {0}: {1}".format(method, _reason(response.read())))
+        return response, line
 
     def _call(
         self,

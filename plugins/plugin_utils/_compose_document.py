@@ -30,6 +30,7 @@ from ansible_collections.portside.stack.plugins.plugin_utils._entry_wrapper impo
 )
 from ansible_collections.portside.stack.plugins.plugin_utils._explicit_stack import explicit_stack
 from ansible_collections.portside.stack.plugins.plugin_utils._exposure_routes import recorded_routes
+from ansible_collections.portside.stack.plugins.plugin_utils._unpublished_ports import unpublished_ports
 from ansible_collections.portside.stack.plugins.plugin_utils._volumes import directories, has_owner, uncopied_mounts, with_owner
 
 LABEL_STACK = "portside.stack"
@@ -129,7 +130,12 @@ class _Renderer:
         if made_directories:
             found["x-portside"]["directories"] = made_directories
         # What is told of who is reachable on the host, where nobody has the declaration.
-        for key, told in (("routes", recorded_routes(self.stack)), ("waivers", model.sequence(self.stack.get("waivers")))):
+        for key, told in (
+            ("routes", recorded_routes(self.stack)),
+            ("waivers", model.sequence(self.stack.get("waivers"))),
+            ("self_healing", model.mapping(self.stack.get("self_healing"))),
+            ("unpublished_ports", unpublished_ports(self.stack)),
+        ):
             if told:
                 found["x-portside"][key] = told
         return {key: value for key, value in found.items() if value}

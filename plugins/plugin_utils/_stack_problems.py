@@ -23,6 +23,7 @@ from ansible_collections.portside.stack.plugins.plugin_utils._edge import with_e
 from ansible_collections.portside.stack.plugins.plugin_utils._edge_problems import edge_problems
 from ansible_collections.portside.stack.plugins.plugin_utils._environment_problems import required_environment_problems
 from ansible_collections.portside.stack.plugins.plugin_utils._external_problems import external_problems
+from ansible_collections.portside.stack.plugins.plugin_utils._healing_problems import healing_problems
 from ansible_collections.portside.stack.plugins.plugin_utils._production_waivers import production_problems
 from ansible_collections.portside.stack.plugins.plugin_utils._report import Report, shown
 from ansible_collections.portside.stack.plugins.plugin_utils._rotation import rotation_problems
@@ -55,6 +56,7 @@ STACK_KEYS: t.Dict[str, type] = {
     "external": dict,
     "steps": list,
     "checks": list,
+    "self_healing": dict,
 }
 _SHAPES = {str: "text; quote it", dict: "a mapping; write NAME: ... below it", list: "a list; write - ... below it"}
 
@@ -124,7 +126,8 @@ def _one_stack(report: Report, stack: model.Mapping, secret_names: SecretNames, 
     production_problems(report, stack, services, active)
     external_problems(report, stack, services, active)
     shared_image_problems(report, active)
-    check_problems(report, stack)
+    healing_problems(report, stack, services)
+    check_problems(report, stack, services, active)
     step_problems(report, stack, services, active)
 
 

@@ -19,6 +19,7 @@ from ansible.errors import AnsibleFilterError
 from ansible.parsing.dataloader import DataLoader
 from ansible.utils.unsafe_proxy import AnsibleUnsafe, AnsibleUnsafeText
 from audit_facts import facts
+from status_facts import service, stack, status
 
 CHECKOUT = Path(__file__).parents[4]
 PREFIX = "ansible_collections.portside.stack.plugins.filter."
@@ -74,7 +75,18 @@ def test_the_others(stacks):
     assert filtered("exposure_table", stacks[0])[0]["published"] == "127.0.0.1:8000"
     assert "`web`" in filtered("exposure_table", stacks[0], stacks, format="markdown")
     assert filtered("open_ports", stacks) == []
+    assert filtered("reserved_resources", stacks) == {"shop": []}
+    assert filtered("stack_warnings", stacks[0], stacks) == []
     assert filtered("published_ports", stacks[0]["services"]["web"], {})[0]["public"] is True
+
+
+def test_a_status_is_told_and_asked():
+    told = filtered("status_report", status(stack("{{ 1 }}", service("db", tunnel_to=[{"address": "172.20.0.5", "port": 5432}]))), "box", {"user": "ops"})
+    assert told["lines"][0].startswith("{{ 1 }}: release") and "ssh -N -L 5432:172.20.0.5:5432 ops@box" in told["lines"][-3]
+    assert filtered("status_query", told["status"], "stacks[].services[].tunnel_to[].local") == [5432]
+    assert isinstance(told["lines"][0], AnsibleUnsafe) or not issubclass(AnsibleUnsafeText, AnsibleUnsafe)
+    with pytest.raises(AnsibleFilterError, match="position 7"):
+        filtered("status_query", told["status"], "stacks[")
 
 
 def test_what_a_host_says_is_no_template():

@@ -202,6 +202,12 @@ def test_reserved_processors_become_shares(cpus, shares):
     assert service(dict(reserved, cpu_shares=5))["cpu_shares"] == 5
 
 
+def test_what_compose_enforces_itself_stays_as_it_was_written_for_each_container():
+    resources = {"limits": {"cpus": "1.5", "memory": "512M", "pids": 64}, "reservations": {"cpus": "0.5", "memory": "128M"}}
+    rendered = service({"image": "x", "deploy": {"replicas": 3, "resources": resources}})
+    assert rendered["deploy"] == {"replicas": 3, "resources": resources} and rendered["cpu_shares"] == 512
+
+
 BASE = {
     "image": "nginx",
     "environment": {"A": "1", "B": "2"},

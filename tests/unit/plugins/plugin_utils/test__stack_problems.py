@@ -28,6 +28,8 @@ def with_services(**services):
 ONE_SHOT = {"condition": "service_completed_successfully"}
 HEALTHY = {"condition": "service_healthy"}
 PUBLISHED = [{"target": 80, "published": 8000}]
+_GATEWAY_MODE = "com.docker.network.bridge.gateway_mode_"
+_TRUSTED = "com.docker.network.bridge.trusted_host_interfaces"
 
 # What is wrong -> the declaration, and the words its one problem must have.
 BAD = {
@@ -105,6 +107,26 @@ BAD = {
     ),
     "depends on nobody": (stack({"depends_on": ["dv"]}), ["key 'depends_on'", "'dv'", "declared are api, db"]),
     "depends on itself": (stack({"depends_on": ["api"]}), ["key 'depends_on'", "wait for itself"]),
+    "loopback on a macvlan": (
+        stack({"networks": ["lan", "default"], "ports": PUBLISHED}, networks={"lan": {"driver": "macvlan"}}, exposure={"api": "loopback"}),
+        ["key 'networks'", "says loopback", "address of its own on lan (macvlan)", "bridge network", "declare it public"],
+    ),
+    "loopback on an ipvlan": (
+        stack({"ports": PUBLISHED}, networks={"default": {"driver": "ipvlan"}}, exposure={"api": "loopback"}),
+        ["key 'networks'", "address of its own on default (ipvlan)"],
+    ),
+    "loopback on a routed network": (
+        stack({"ports": PUBLISHED}, networks={"default": {"driver_opts": {_GATEWAY_MODE + "ipv6": "routed"}}}, exposure={"api": "loopback"}),
+        ["key 'networks'", "routed on default"],
+    ),
+    "loopback on an unprotected network": (
+        stack({"ports": PUBLISHED}, networks={"default": {"driver_opts": {_GATEWAY_MODE + "ipv4": "nat-unprotected"}}}, exposure={"api": "loopback"}),
+        ["key 'networks'", "nat-unprotected"],
+    ),
+    "loopback where an interface is trusted": (
+        stack({"ports": PUBLISHED}, networks={"default": {"driver_opts": {_TRUSTED: "eth1"}}}, exposure={"api": "loopback"}),
+        ["key 'networks'", "reached from eth1"],
+    ),
     "shares with nobody": (stack({"network_mode": "service:x"}), ["key 'network_mode'", "'x'"]),
     "cycle": (
         with_services(
@@ -297,7 +319,29 @@ BAD = {
         ["key 'checks[1]'", "'a'"],
     ),
     "check url": (stack(checks=[{"name": "a", "url": "127.0.0.1:80"}]), ["key 'checks[0]'", "127.0.0.1:80", "http://"]),
-    "check with a password": (stack(checks=[{"name": "a", "url": "http://a:b@c/"}]), ["key 'checks[0]'", "cannot be asked"]),
+    "check with a password": (stack(checks=[{"name": "a", "url": "http://a:b@c/"}]), ["key 'checks[0]'", "without credentials"]),
+    "check of two things": (stack(checks=[{"name": "a", "url": "http://a/", "tcp": "a.test:1"}]), ["key 'checks[0]'", "url and tcp at once"]),
+    "check of another kind": (stack(checks=[{"name": "a", "tcp": "a.test:1", "status": 200}]), ["key 'checks[0]'", "status means nothing"]),
+    "check of a queue": (stack(checks=[{"name": "a", "queue": {"redis": "a.test", "mx": 1}}]), ["checks[0]", "'mx'", "did you mean 'max'?"]),
+    "check of no service": (stack(checks=[{"name": "a", "postgresql": "apy"}]), ["checks[0]", "'apy' is not a service", "did you mean 'api'?"]),
+    "check of a host": (stack(checks=[{"name": "a", "tcp": "elsewhere:25"}]), ["'elsewhere' is not a service", "a dot in its name"]),
+    "check of a service that is off": (
+        stack({"profiles": ["x"]}, checks=[{"name": "a", "container": "api"}]),
+        ["checks[0]", "container", "service 'api'", "off: none of its profiles is enabled"],
+    ),
+    "check of a service without containers": (
+        stack({"scale": 0}, checks=[{"name": "a", "command": ["true"], "service": "api"}]),
+        ["checks[0]", "service 'api'", "scaled to 0"],
+    ),
+    "check of a one-shot": (stack({"restart": "no"}, checks=[{"name": "a", "container": "api"}]), ["checks[0]", "'api'", "runs once and ends"]),
+    "check with an unknown secret": (
+        stack(secrets={"pw": {"generate": 32}}, checks=[{"name": "a", "redis": "db", "password_secret": "pww"}]),
+        ["checks[0]", "'pww' is not a declared secret", "did you mean 'pw'?"],
+    ),
+    "check whose secret has no value": (
+        stack(secrets={"pw": {}}, checks=[{"name": "a", "redis": "db", "password_secret": "pw"}]),
+        ["key 'secrets.pw'", "it has no value"],
+    ),
 }
 
 
@@ -321,6 +365,10 @@ GOOD = {
     "same number, other protocol": stack({"ports": ["53:53", "53:53/udp"]}, exposure={"api": "public"}),
     "one port after the other": stack({"ports": ["8000:80", "8001:81"]}, exposure={"api": "loopback"}),
     "exposed replicas without ports on the host": stack({"deploy": {"replicas": 3}, "ports": ["80"]}),
+    "public on a macvlan": stack({"ports": PUBLISHED}, networks={"default": {"driver": "macvlan"}}, exposure={"api": "public"}),
+    "loopback on an internal macvlan and a bridge": stack(
+        {"networks": ["lan", "default"], "ports": PUBLISHED}, networks={"lan": {"driver": "macvlan", "internal": True}}, exposure={"api": "loopback"}
+    ),
     "internal and not": stack({"networks": ["in", "default"], "ports": PUBLISHED}, networks={"in": {"internal": True}}, exposure={"api": "public"}),
     "doubled dollars": stack({"command": "echo $$HOME $$$${x}"}),
     "dollars in a config": stack({"configs": ["a"]}, configs={"a": {"content": "proxy_set_header Host $host;"}}),
