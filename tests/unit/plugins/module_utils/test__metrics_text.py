@@ -18,7 +18,7 @@ FACTS = HostFacts(
     requests={"shop/edge": Counted({"2": 5, "5": 1}, 6, 1.25, (1, 2, 3, 4, 5, 6, 6, 6)), "shop/web": Counted({"2": 1})},
 )
 # The text format: a name, labels, a number.
-SAMPLE = re.compile(r'([a-z_]+)\{((?:[a-z]+="(?:[^"\\\n]|\\["\\n])*"(?:,|(?=\})))*)\} (-?[0-9.e+]+)\Z')
+SAMPLE = re.compile(r'([a-z_]+)\{((?:[a-z]+="(?:[^"\\\n]|\\["\\n])*"(?:,|(?=\})))*)\} (-?[0-9.]+(?:e[+-]?[0-9]+)?)\Z')
 
 
 def samples(text):
