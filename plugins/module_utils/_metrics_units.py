@@ -28,7 +28,8 @@ After=docker.service
 Type=oneshot
 ExecStart={python} -I {program} metrics {stacks}
 SyslogIdentifier=portside
-# That it ran is not worth a line every half a minute.
+# What it tells is worth reading; that it ran is not.
+SyslogLevel=warning
 LogLevelMax=notice
 TimeoutStartSec=60
 Nice=10
