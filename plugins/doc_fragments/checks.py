@@ -108,6 +108,15 @@ options:
         description:
           - A place, with port 5432 unless it has one, where a PostgreSQL or a pooler must take sessions. Nobody logs in.
         type: str
+      user:
+        description:
+          - Whom the session of O(checks[].postgresql) is for, C(portside) unless given. The server need not know it; one that writes down
+            whom it does not know, as PgBouncer does, should.
+        type: str
+      database:
+        description:
+          - The database of that session, C(postgres) unless given.
+        type: str
       redis:
         description:
           - A place, with port 6379 unless it has one, where a Redis must answer a C(PING).

@@ -33,7 +33,7 @@ KINDS: t.Dict[str, Kind] = {
     "tcp": Kind("tcp", ("tcp",)),
     "container": Kind("container", ("container",)),
     "command": Kind("command", ("command", "service", "output"), needs=("service",), timeout=15.0, interval=2.0),
-    "postgresql": Kind("postgresql", ("postgresql",)),
+    "postgresql": Kind("postgresql", ("postgresql", "user", "database")),
     "redis": Kind("redis", ("redis", "password_secret")),
     # A program of its own in the container, which loads the application first and then waits for answers.
     "celery": Kind("celery", ("celery", "app", "workers"), needs=("app",), timeout=20.0, interval=2.0),
@@ -42,7 +42,7 @@ KINDS: t.Dict[str, Kind] = {
 # The keys of which a check has one.
 ASKS = tuple(dict.fromkeys(kind.key for kind in KINDS.values()))
 QUEUE_OPTIONS = ("redis", "name", "database", "max")
-DEFAULTS = {"method": "GET", "headers": {}, "verify": True, "response_headers": {}, "workers": 1, "successes": 1}
+DEFAULTS = {"method": "GET", "headers": {}, "verify": True, "response_headers": {}, "workers": 1, "successes": 1, "user": "portside", "database": "postgres"}
 QUEUE_DEFAULTS = {"name": "celery", "database": 0, "max": 100}
 # What a check without one of these says: 200, or what it says otherwise.
 REDIRECTS = (301, 302, 303, 307, 308)
@@ -86,6 +86,8 @@ TYPES: t.Dict[str, t.Callable[[t.Any], t.Any]] = {
     "service": str,
     "output": str,
     "postgresql": str,
+    "user": str,
+    "database": str,
     "redis": str,
     "password_secret": str,
     "celery": str,

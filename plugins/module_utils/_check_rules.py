@@ -215,6 +215,8 @@ _RULES: t.Dict[str, _Rule] = {
     "service": (_is_name, _SERVICE),
     "output": (_is_pattern, _PATTERN),
     "postgresql": (lambda value: place_of(value, PORTS["postgresql"]) is not None, "a server; write SERVICE, SERVICE:5432 or 10.0.0.5:5432"),
+    "user": (_is_name, "the name of a login"),
+    "database": (_is_name, "the name of a database"),
     "redis": (lambda value: place_of(value, PORTS["redis"]) is not None, "a server; write SERVICE, SERVICE:6379 or 10.0.0.5:6379"),
     "password_secret": (_is_name, "the name of a secret"),
     "celery": (_is_name, _SERVICE + " with workers"),

@@ -15,7 +15,6 @@ from ansible_collections.portside.stack.plugins.module_utils._external_stream im
 from ansible_collections.portside.stack.plugins.module_utils._probe_connection import connected, hosts_of
 from ansible_collections.portside.stack.plugins.module_utils._probe_world import Objection, World
 
-_START = b"\0\3\0\0user\0portside\0database\0postgres\0application_name\0portside\0\0"
 # While it starts, stops or recovers.
 _NOT_NOW = b"57P03"
 _LONGEST = 1 << 16
@@ -26,8 +25,15 @@ def probe_postgresql(check: Check, world: World, until: float) -> None:
     """Raises Objection unless each server asks who it is, or refuses this user alone."""
     for host, port in hosts_of(check.options["postgresql"], PORTS["postgresql"], world, until):
         with connected(world, host, port, until) as stream:
-            stream.send(struct.pack(">I", 4 + len(_START)) + _START)
+            stream.send(start_message(check.options["user"], check.options["database"]))
             judge_answer(stream)
+
+
+def start_message(user: str, database: str) -> bytes:
+    """How a session begins, in version 3.0 of the protocol; nothing follows it, so nobody logs in."""
+    words = ("user", user, "database", database, "application_name", "portside")
+    told = b"\0\3\0\0" + b"".join(word.encode("utf-8") + b"\0" for word in words) + b"\0"
+    return struct.pack(">I", 4 + len(told)) + told
 
 
 def judge_answer(stream: Stream) -> None:

@@ -223,6 +223,8 @@ CHECK_OPTIONS = {
     "service": _TEXT,
     "output": _TEXT,
     "postgresql": _TEXT,
+    "user": _TEXT,
+    "database": _TEXT,
     "redis": _TEXT,
     "password_secret": {"type": "str", "no_log": False},
     "celery": _TEXT,

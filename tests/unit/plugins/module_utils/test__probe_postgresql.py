@@ -64,6 +64,13 @@ def test_what_a_server_says_while_it_starts_is_seen():
         assert objection({"postgresql": "db:%d" % port}).seen == "the database system is starting up"
 
 
+def test_a_session_is_for_whom_the_server_knows():
+    seen = []
+    with answer_with(ASKS, seen) as port:
+        assert objection({"postgresql": "127.0.0.1:%d" % port, "user": "shop", "database": "orders"}) is None
+    assert seen[0] == b"\0\3\0\0user\0shop\0database\0orders\0application_name\0portside\0\0"
+
+
 class Bytes:
     """A stream of these bytes, as a server sends them."""
 
