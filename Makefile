@@ -51,9 +51,12 @@ demo-test: demo ## the demo, a second run that must change nothing, and its remo
 	@$(MAKE) --no-print-directory demo-down
 	@! docker ps --all --format '{{.Names}}' | grep -x portside-demo
 
-test: lint bed-next unit artefact molecule demo-test ## everything CI runs (the engine first: unit tests use real programs, none of which may be missing here)
 # Alone, `make unit` leaves out what there are no images for.
 test: export PORTSIDE_IMAGES_REQUIRED := 1
+test: setup ## everything CI runs
+# Images are mostly waited for. Unit tests use real programs of them, none of which may be missing here.
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target bed-next lint artefact
+	@$(MAKE) --no-print-directory unit molecule demo-test
 
 # ansible-lint prefers a copy of the collection in the home directory to this checkout.
 lint: export ANSIBLE_HOME := $(CURDIR)/.cache/ansible
@@ -96,8 +99,9 @@ test-metrics: bed ## a stack that is watched by Prometheus: all is scraped, what
 	  ansible-playbook site.yml -i tests/metrics/inventory && \
 	  pytest -q tests/metrics
 
-bench: setup ## how much one config_files saves against a loop of copy, as a ratio (2 min)
+bench: setup ## what one config_files saves against a loop of copy, and filters loaded once, as ratios (3 min)
 	python3 tests/bench/config_files.py
+	python3 tests/bench/filters.py
 
 clean: ## remove all that this checkout made: hosts, registry, images, tools (the engine stays)
 	@$(BED) down --all --registry --images

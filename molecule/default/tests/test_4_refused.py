@@ -15,10 +15,6 @@ KNOWN_BEFOREHAND = {
         declared(api={"helthcheck": {"test": ["CMD", "true"]}}),
         ["stack 'selflink'", "service 'api'", "helthcheck", "healthcheck"],
     ),
-    "a dependency cycle": (
-        declared(postgres={"depends_on": ["api"]}),
-        ["stack 'selflink'", "postgres", "api", "->"],
-    ),
     "a Compose error": (
         declared(api={"ulimits": {"nofile": {"soft": "many", "hard": 10}}}),
         ["stack selflink", "api", "nofile"],

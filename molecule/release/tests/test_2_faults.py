@@ -6,7 +6,7 @@ import pytest
 from faults import FAULTS, prove_blow, prove_fault
 
 ONE_PER_STAGE = (
-    "a secret without a value",
+    pytest.param("a secret without a value", marks=pytest.mark.slow),
     pytest.param("an image for another architecture", marks=pytest.mark.slow),
     "the disk is full while files are written",
     "a migration that fails",
