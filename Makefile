@@ -89,8 +89,13 @@ test-exposure: bed ## every way in which a service becomes public, set up for re
 	  ansible-playbook site.yml -i tests/exposure/inventory && \
 	  PYTHONPATH=tests/exposure PYTEST_PLUGINS=judged pytest -q tests/exposure
 
-test-health: bed ## system 3 started, limited, healed and mended, also a container that keeps failing (7 min)
+test-health: bed ## system 3 started, limited, healed and mended; every way to fail, healed or told; every drift, named and mended (25 min)
 	@SLOW=1 tests/scenarios.sh 1 appstack
+	@trap '$(BED) down drift healing' EXIT INT TERM; \
+	  $(BED) up drift --publish 18091:80 && \
+	  ansible-playbook site.yml -i tests/drift/inventory && \
+	  pytest -q -rP tests/drift && \
+	  PYTHONPATH=tests/faults pytest -q -rP tests/healing
 
 test-metrics: bed ## a stack that is watched by Prometheus: all is scraped, what goes wrong is told, nothing is reached from outside (15 min)
 	@$(BED) images --set metrics

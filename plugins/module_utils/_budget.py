@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.portside.stack.plugins.module_utils._byte_size import byte_size, size_text
+from ansible_collections.portside.stack.plugins.module_utils._compose_model import scale_of
 
 # {"service", "replicas", "memory": bytes of each, "cpus": of each}
 Reservation = t.Dict[str, t.Any]
@@ -31,12 +32,10 @@ def reservations(services: t.Mapping[str, t.Mapping[str, t.Any]], one_shots: t.C
     """What the services of a stack reserve, declared or rendered. One that runs once holds nothing for good."""
     found = []
     for name, service in services.items():
-        deploy = service.get("deploy") or {}
         reserved = _amounts(service, "reservations")
         memory = byte_size(reserved.get("memory", service.get("mem_reservation")))
         cpus = float(reserved.get("cpus") or 0)
-        replicas = deploy.get("replicas")
-        count = int(service.get("scale", 1) if replicas is None else replicas)
+        count = scale_of(service)
         if name not in one_shots and count and (memory or cpus):
             found.append({"service": name, "replicas": count, "memory": memory or 0, "cpus": cpus})
     return found

@@ -104,13 +104,12 @@ def _service(
     leaders = restarted + [mode[8:] for mode in shared if mode.startswith("service:")]
     for leader in leaders:
         depends_on.setdefault(leader, "service_started")
-    replicas = (body.get("deploy") or {}).get("replicas")
     return Service(
         name=name,
         digest=str(digest),
         image=body["image"],
         platform=body.get("platform") or "",
-        scale=int(body.get("scale", 1) if replicas is None else replicas),
+        scale=scale_of(body),
         oneshot=body.get("restart") == "no",
         depends_on=depends_on,
         follows=frozenset(leaders),
@@ -152,7 +151,18 @@ def _ordered(stack: str, services: t.Dict[str, Service]) -> t.Dict[str, Service]
 
 def is_of_stack(data: t.Mapping[str, t.Any]) -> bool:
     """Whether an inspected container is one of the stack's, and none that a person or a step runs once."""
-    return (data["Config"].get("Labels") or {}).get(LABEL_ONEOFF, "False") != "True"
+    return not is_oneoff(data["Config"].get("Labels"))
+
+
+def is_oneoff(labels: t.Optional[t.Mapping[str, str]]) -> bool:
+    """Whether a container with these labels is one that a person or a step runs once."""
+    return (labels or {}).get(LABEL_ONEOFF, "False") == "True"
+
+
+def scale_of(body: t.Mapping[str, t.Any]) -> int:
+    """How many containers a service has."""
+    replicas = (body.get("deploy") or {}).get("replicas")
+    return int(body.get("scale", 1) if replicas is None else replicas)
 
 
 def container_of(data: t.Dict[str, t.Any], now: float) -> Container:

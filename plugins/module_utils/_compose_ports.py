@@ -10,12 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.portside.stack.plugins.module_utils._compose_model import (
-    LABEL_ONEOFF,
-    LABEL_PROJECT,
-    Port,
-    Service,
-)
+from ansible_collections.portside.stack.plugins.module_utils._compose_model import LABEL_PROJECT, Port, Service, is_oneoff
 from ansible_collections.portside.stack.plugins.module_utils._compose_plan import overlap
 from ansible_collections.portside.stack.plugins.module_utils._engine import EngineClient
 from ansible_collections.portside.stack.plugins.module_utils._sockets import Listener
@@ -75,7 +70,7 @@ def _published(
     own, foreign = [], []
     for entry in running:
         labels = entry.get("Labels") or {}
-        mine = labels.get(LABEL_PROJECT) == stack and labels.get(LABEL_ONEOFF, "False") != "True"
+        mine = labels.get(LABEL_PROJECT) == stack and not is_oneoff(labels)
         name = (entry.get("Names") or [entry["Id"][:12]])[0].lstrip("/")
         for bound in entry.get("Ports") or ():
             if bound.get("PublicPort"):

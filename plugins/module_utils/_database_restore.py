@@ -13,12 +13,7 @@ import typing as t
 
 from ansible_collections.portside.stack.plugins.module_utils._compose_cli import Clock, Run
 from ansible_collections.portside.stack.plugins.module_utils._compose_ledger import OneShotLedger
-from ansible_collections.portside.stack.plugins.module_utils._compose_model import (
-    LABEL_ONEOFF,
-    LABEL_PROJECT,
-    LABEL_SERVICE,
-    services_of,
-)
+from ansible_collections.portside.stack.plugins.module_utils._compose_model import LABEL_PROJECT, LABEL_SERVICE, is_oneoff, services_of
 from ansible_collections.portside.stack.plugins.module_utils._database_dump import Failed, Restore
 from ansible_collections.portside.stack.plugins.module_utils._engine import EngineClient
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
@@ -174,7 +169,7 @@ class DatabaseRestore:
         # What ended well would count as the completion that is lost.
         for entry in self._engine.containers("{0}={1}".format(LABEL_PROJECT, self._store.stack)):
             labels = entry.get("Labels") or {}
-            if labels.get(LABEL_SERVICE) == service and labels.get(LABEL_ONEOFF, "False") != "True":
+            if labels.get(LABEL_SERVICE) == service and not is_oneoff(labels):
                 self._engine.remove_container(entry["Id"])
 
     def _discard(self, restores: t.List[t.Tuple[Dumped, Restore]]) -> None:

@@ -8,7 +8,6 @@ This module util is PRIVATE to the portside.stack collection. It can have breaki
 
 from __future__ import annotations
 
-import json
 import typing as t
 
 from ansible_collections.portside.stack.plugins.module_utils._boot_unit import BootUnit, unit_name
@@ -17,7 +16,7 @@ from ansible_collections.portside.stack.plugins.module_utils._drift_model import
 from ansible_collections.portside.stack.plugins.module_utils._drift_routes import changed_lines
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 from ansible_collections.portside.stack.plugins.module_utils._exposure_settings import SETTINGS, read_settings
-from ansible_collections.portside.stack.plugins.module_utils._filesystem import FileSystem
+from ansible_collections.portside.stack.plugins.module_utils._filesystem import FileSystem, read_json
 from ansible_collections.portside.stack.plugins.module_utils._firewall_apply import Firewall
 from ansible_collections.portside.stack.plugins.module_utils._firewall_rules import ruleset
 from ansible_collections.portside.stack.plugins.module_utils._firewall_state import (
@@ -75,12 +74,8 @@ def unit_drift(fs: FileSystem, run: Run, stack: str, directory: str, root: str =
 
 def healing_drift(fs: FileSystem, stack: str, root: str = "") -> t.List[Drift]:
     """The services of a stack that self-healing restarts no more, as it did not help."""
-    try:
-        known = json.loads(fs.read(root + STATE).decode("utf-8"))
-    except (OSError, ValueError):
-        return []
     found = []
-    for key, one in sorted(known.items()):
+    for key, one in sorted(read_json(fs, root + STATE).items()):
         owner, _slash, service = key.partition("/")
         if owner == stack and one.get("given_up"):
             what = "is not restarted any more after {0} restarts in vain: {1}".format(one.get("restarts"), one.get("why"))

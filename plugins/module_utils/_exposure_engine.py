@@ -13,11 +13,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.portside.stack.plugins.module_utils._compose_model import (
-    LABEL_ONEOFF,
-    LABEL_PROJECT,
-    LABEL_SERVICE,
-)
+from ansible_collections.portside.stack.plugins.module_utils._compose_model import LABEL_PROJECT, LABEL_SERVICE, is_oneoff
 from ansible_collections.portside.stack.plugins.module_utils._container_escape import bare_capability
 from ansible_collections.portside.stack.plugins.module_utils._engine import EngineClient, EngineError
 from ansible_collections.portside.stack.plugins.module_utils._exposure_model import family_of, owner
@@ -72,7 +68,7 @@ def container(data: t.Mapping[str, t.Any]) -> Found:
         "name": data["Name"].lstrip("/"),
         "stack": labels.get(LABEL_PROJECT, ""),
         "service": labels.get(LABEL_SERVICE, ""),
-        "oneoff": labels.get(LABEL_ONEOFF, "False") == "True",
+        "oneoff": is_oneoff(labels),
         "image": config.get("Image", ""),
         "since": (data.get("State") or {}).get("StartedAt", ""),
         "network_mode": host.get("NetworkMode") or "",

@@ -143,6 +143,15 @@ def put(fs, path, data):
     return True
 
 
+def read_json(fs, path):
+    """What write_json wrote, where that is an object; an empty one where there is none, or half of it."""
+    try:
+        found = json.loads(fs.read(path).decode("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def write_json(fs, path, value):
     """Write what only root reads, whole or not at all, and so that it survives a power loss."""
     candidate = path + ".new"

@@ -13,13 +13,13 @@ import typing as t
 
 from ansible_collections.portside.stack.plugins.module_utils._compose_model import (
     LABEL_DIGEST,
-    LABEL_ONEOFF,
     LABEL_PROJECT,
     LABEL_SERVICE,
     LABEL_STACK,
     Container,
     Service,
     container_of,
+    is_oneoff,
     services_of,
 )
 from ansible_collections.portside.stack.plugins.module_utils._compose_wait import state_of
@@ -54,7 +54,7 @@ class Healed(t.NamedTuple):
             service is not None
             and labels.get(LABEL_STACK) == labels.get(LABEL_PROJECT) == self.store.stack
             and labels.get(LABEL_DIGEST) == service.digest
-            and labels.get(LABEL_ONEOFF, "False") != "True"
+            and not is_oneoff(labels)
         )
 
     def seen(self, inspected: t.Iterable[Inspection], no_memory: t.Container[str], now: float) -> t.List[Seen]:

@@ -10,19 +10,18 @@ They are those of the current releases. What was counted is lost with a boot, wh
 
 from __future__ import annotations
 
-import json
 import os
 import typing as t
 
 from ansible_collections.portside.stack.plugins.module_utils._compose_cli import Run
-from ansible_collections.portside.stack.plugins.module_utils._compose_model import LABEL_ONEOFF, LABEL_PROJECT, Container, Service, container_of, services_of
+from ansible_collections.portside.stack.plugins.module_utils._compose_model import LABEL_PROJECT, Container, Service, container_of, is_of_stack, services_of
 from ansible_collections.portside.stack.plugins.module_utils._compose_wait import state_of, worst
 from ansible_collections.portside.stack.plugins.module_utils._edge_certificates import OpenSsl
 from ansible_collections.portside.stack.plugins.module_utils._edge_directory import EdgeDirectory
 from ansible_collections.portside.stack.plugins.module_utils._edge_places import CERTIFICATES
 from ansible_collections.portside.stack.plugins.module_utils._engine import EngineClient, EngineError
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
-from ansible_collections.portside.stack.plugins.module_utils._filesystem import FileSystem, put, write_json
+from ansible_collections.portside.stack.plugins.module_utils._filesystem import FileSystem, put, read_json, write_json
 from ansible_collections.portside.stack.plugins.module_utils._heal_report import STATE as HEALED
 from ansible_collections.portside.stack.plugins.module_utils._metrics_requests import Counted, count
 from ansible_collections.portside.stack.plugins.module_utils._metrics_text import CertificateFacts, HostFacts, ServiceFacts, metrics_text
@@ -82,7 +81,7 @@ def _facts(host: MetricsHost, stack_root: str) -> HostFacts:
                 logging["{0}/{1}".format(stack, service.name)] = [one.id for one in own]
         certificates += _certificates(host, stack, os.path.join(stack_root, stack))
     requests = _requests(host, logging, now)
-    return HostFacts(services, certificates, {stack: stack in busy for stack in stacks}, _json(host, HEALED), requests)
+    return HostFacts(services, certificates, {stack: stack in busy for stack in stacks}, read_json(host.fs, host.root + HEALED), requests)
 
 
 def _definition(stack_root: str, stack: str) -> t.Dict[str, t.Any]:
@@ -93,7 +92,7 @@ def _definition(stack_root: str, stack: str) -> t.Dict[str, t.Any]:
 def _containers(engine: EngineClient, stack: str, now: float) -> t.List[Container]:
     """Those of its services; a step's is none."""
     found = engine.inspect_all("{0}={1}".format(LABEL_PROJECT, stack))
-    return [container_of(one, now) for one in found if (one["Config"].get("Labels") or {}).get(LABEL_ONEOFF, "False") != "True"]
+    return [container_of(one, now) for one in found if is_of_stack(one)]
 
 
 def _service(stack: str, service: Service, containers: t.List[Container]) -> ServiceFacts:
@@ -124,7 +123,7 @@ def _certificates(host: MetricsHost, stack: str, directory: str) -> t.Iterator[C
 
 def _requests(host: MetricsHost, logging: t.Mapping[str, t.Sequence[str]], now: float) -> t.Dict[str, Counted]:
     """What was counted before, and since. Nothing is counted the first time, as nobody knows since when."""
-    before = _json(host, COUNTED)
+    before = read_json(host.fs, host.root + COUNTED)
     since = before.get("until")
     known = {name: Counted(**one) for name, one in (before.get("counted") or {}).items()}
     counted = {}
@@ -138,12 +137,3 @@ def _requests(host: MetricsHost, logging: t.Mapping[str, t.Sequence[str]], now: 
     os.makedirs(os.path.dirname(host.root + COUNTED), mode=0o755, exist_ok=True)
     write_json(host.fs, host.root + COUNTED, {"until": now, "counted": {name: one._asdict() for name, one in counted.items()}})
     return counted
-
-
-def _json(host: MetricsHost, path: str) -> t.Dict[str, t.Any]:
-    """What a program of the collection wrote there; nothing where there is none, or another version wrote it."""
-    try:
-        found = json.loads(host.fs.read(host.root + path).decode("utf-8"))
-    except (FileNotFoundError, ValueError):
-        found = {}
-    return found if isinstance(found, dict) else {}

@@ -18,11 +18,7 @@ import re
 import typing as t
 
 from ansible_collections.portside.stack.plugins.module_utils._compose_cli import Run
-from ansible_collections.portside.stack.plugins.module_utils._compose_model import (
-    LABEL_ONEOFF,
-    LABEL_PROJECT,
-    LABEL_SERVICE,
-)
+from ansible_collections.portside.stack.plugins.module_utils._compose_model import LABEL_PROJECT, LABEL_SERVICE, is_oneoff
 from ansible_collections.portside.stack.plugins.module_utils._engine import EngineClient, EngineUnavailable
 
 Fingerprints = t.Dict[str, str]
@@ -137,7 +133,7 @@ def servers(engine: EngineClient, stack: str) -> t.List[t.Tuple[str, str]]:
     for data in engine.inspect_all("{0}={1}".format(LABEL_PROJECT, stack)):
         labels = data["Config"].get("Labels") or {}
         names = {entry.partition("=")[0] for entry in data["Config"].get("Env") or ()}
-        running = data["State"]["Status"] == "running" and labels.get(LABEL_ONEOFF, "False") != "True"
+        running = data["State"]["Status"] == "running" and not is_oneoff(labels)
         if running and names & {"PGDATA", "PG_MAJOR"}:
             found.setdefault(labels.get(LABEL_SERVICE, ""), data["Id"])
     return sorted(found.items())

@@ -12,12 +12,7 @@ import json
 import typing as t
 
 from ansible_collections.portside.stack.plugins.module_utils._compose_cli import Clock
-from ansible_collections.portside.stack.plugins.module_utils._compose_model import (
-    LABEL_NUMBER,
-    LABEL_ONEOFF,
-    LABEL_PROJECT,
-    LABEL_SERVICE,
-)
+from ansible_collections.portside.stack.plugins.module_utils._compose_model import LABEL_NUMBER, LABEL_PROJECT, LABEL_SERVICE, is_oneoff
 from ansible_collections.portside.stack.plugins.module_utils._engine import EngineClient, EngineError, EngineUnavailable
 from ansible_collections.portside.stack.plugins.module_utils._engine_exec import HostProcesses, TimeIsUp, execute
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
@@ -75,7 +70,7 @@ class StackContainers:
         labels = ["{0}={1}".format(LABEL_PROJECT, self._stack), "{0}={1}".format(LABEL_SERVICE, service)]
         found = []
         for entry in engine.get("/containers/json", all=1, filters=json.dumps({"label": labels})):
-            if entry["Labels"].get(LABEL_ONEOFF) == "True":
+            if is_oneoff(entry["Labels"]):
                 continue
             try:
                 found.append(engine.get("/containers/{0}/json".format(entry["Id"])))

@@ -10,7 +10,6 @@ What cannot be read is told in sentences, ``unseen``, and keeps nobody from seei
 
 from __future__ import annotations
 
-import json
 import os
 import typing as t
 
@@ -22,11 +21,13 @@ from ansible_collections.portside.stack.plugins.module_utils._edge_places import
 from ansible_collections.portside.stack.plugins.module_utils._engine import EngineClient
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 from ansible_collections.portside.stack.plugins.module_utils._exposure_model import is_loopback
+from ansible_collections.portside.stack.plugins.module_utils._filesystem import read_json
+from ansible_collections.portside.stack.plugins.module_utils._heal_report import STATE as HEALED
 from ansible_collections.portside.stack.plugins.module_utils._history import History
 from ansible_collections.portside.stack.plugins.module_utils._lease import StackLock, utc
 from ansible_collections.portside.stack.plugins.module_utils._release_known import known_releases
 from ansible_collections.portside.stack.plugins.module_utils._release_schema import schemas_now
-from ansible_collections.portside.stack.plugins.module_utils._release_store import ReleaseStore
+from ansible_collections.portside.stack.plugins.module_utils._release_store import START, ReleaseStore
 from ansible_collections.portside.stack.plugins.module_utils._run_directory import DIRECTORY, STACK_NAME, run_path
 from ansible_collections.portside.stack.plugins.module_utils._sockets import parse_table
 from ansible_collections.portside.stack.plugins.module_utils._status_containers import container
@@ -37,8 +38,6 @@ from ansible_collections.portside.stack.plugins.module_utils._status_usage impor
 Found = t.Dict[str, t.Any]
 
 _DAY = 86400
-_HEALING = "heal.json"
-_START = "start.json"
 
 
 class World(t.NamedTuple):
@@ -65,7 +64,7 @@ def look(world: World, stacks: t.Sequence[str]) -> t.Tuple[t.List[Found], t.List
     definitions, why = _definitions(stores)
     engine = _engine(world, sorted(stores), unseen)
     engine = engine._replace(usage=_usage(world, engine, wanted))
-    healing = _json(world, os.path.join(world.run_directory, _HEALING))
+    healing = read_json(world.fs, os.path.join(world.run_directory, os.path.basename(HEALED)))
     entries = []
     for name in wanted:
         found = _read(world, stores[name], why.get(name, ""))
@@ -145,7 +144,7 @@ def _read(world: World, store: ReleaseStore, why: str) -> Found:
         release_entry(current, releases, History(store.directory).read(), now),
         images=record.get("images") or {},
         at_work=at_work(StackLock(store.stack, world.clock.time, world.run_directory).holder()),
-        start=_json(world, store.state_path(current, _START)) or None if current else None,
+        start=read_json(world.fs, store.state_path(current, START)) or None if current else None,
         certificates=list(_certificates(world, store, record, unseen)),
         unseen=unseen,
     )
@@ -166,12 +165,3 @@ def _certificates(world: World, store: ReleaseStore, record: t.Mapping[str, t.An
             continue
         days = int((leaf.until - world.clock.time()) // _DAY)
         yield {"file": name, "hosts": sorted(leaf.names), "expires": utc(leaf.until), "days": days}
-
-
-def _json(world: World, path: str) -> Found:
-    """What another part of the collection wrote; nothing where there is none, or half of it."""
-    try:
-        found = json.loads(world.fs.read(path).decode("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.portside.stack.plugins.module_utils._compose_model import scale_of
 from ansible_collections.portside.stack.plugins.module_utils._exposure_declared import (
     Declared,
     proxies_of_release,
@@ -66,13 +67,8 @@ def _services(
         exposed = [int(port) for port, protocol in map(_port, body.get("expose") or ()) if port.isdigit() and protocol == "tcp"]
         own_rows = [row for row in rows if (row["stack"], row["service"]) == (stack, name)]
         ports = [*exposed, *unpublished.get(name, ())]
-        found.append(service(name, body, _wanted(body), references, of_service, own_rows, engine.usage, ports))
+        found.append(service(name, body, scale_of(body), references, of_service, own_rows, engine.usage, ports))
     return found
-
-
-def _wanted(body: t.Mapping[str, t.Any]) -> int:
-    replicas = (body.get("deploy") or {}).get("replicas")
-    return int(body.get("scale", 1) if replicas is None else replicas)
 
 
 def _port(text: t.Any) -> t.Tuple[str, str]:

@@ -57,12 +57,11 @@ def test_what_the_firewall_keeps_out_is_not_told_as_reached(root):
     assert "database" not in root.check_output(TOLD)
 
 
-def test_containers_still_reach_the_world_and_their_host(root):
-    names = root.check_output("docker run --rm --volume /usr:/usr:ro --volume /etc:/etc:ro web getent hosts deb.debian.org || true")
+def test_containers_still_reach_their_host(root):
     command = "import socket; print(socket.create_connection((%r, %d), 5).recv(3))"
     gateway = root.check_output("docker network inspect bridge --format '{{(index .IPAM.Config 0).Gateway}}'")
     done = root.check_output("docker run --rm --volume /usr:/usr:ro web python3 -c %s", command % (gateway, 22))
-    assert "SSH" in done, names
+    assert "SSH" in done
 
 
 def test_a_new_release_is_followed(root, seen, until):
