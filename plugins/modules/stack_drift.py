@@ -145,8 +145,12 @@ def main() -> None:
     host = Host(FileSystem(), EngineClient(timeout=20), run, time, HostNetwork(), module.params["stack_root"])
     try:
         stacks, found = host_drift(host, module.params["stacks"])
-    except (StackError, OSError) as error:
+    except StackError as error:
         module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(
+            msg="{0}: {1}. Remedy: run the task with become: true, or mend that on the host.".format(error.filename, error.strerror)
+        )
     module.exit_json(
         changed=False,
         differences=[one._asdict() for one in found],

@@ -103,7 +103,7 @@ FAULTS = {
         activated=True,
     ),
     "a check that fails": Fault(
-        {"notes_version": "1.0.1", "stack_overrides": {"notes": {"checks": [{"name": "nowhere", "url": "http://127.0.0.1/nowhere"}]}}},
+        {"notes_version": "1.0.1", "stack_overrides": {"notes": {"checks": [{"name": "nowhere", "url": "http://127.0.0.1/nowhere", "deadline": 5}]}}},
         ("stack notes", "nowhere", "404"),
         stage="verify",
         activated=True,

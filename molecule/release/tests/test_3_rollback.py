@@ -44,6 +44,7 @@ def test_to_the_previous_release(notes, users):
     done = notes.rollback(reason="it was better before")
     assert done.code == 0, done.output
     assert (notes.current(), notes.version()) == (before, "1.0.0")
+    assert not done.lacks(r"api +[.#-]* +[\d.]+ s", r"total [\d.]+ s, 1 of 1 up"), done.output
     assert f"/django_secret_key/{key}" in notes.sh("docker inspect notes-api-1 --format '{{json .Mounts}}'")
     assert notes.sh("docker exec notes-api-1 cat /etc/notes/run").strip() == "before"
     event = notes.history()[-1]
