@@ -14,7 +14,7 @@ export PATH := $(CURDIR)/$(VENV):$(PATH)
 export MOLECULE_GLOB := molecule/*/molecule.yml
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/collections
 
-.PHONY: help setup bed bed-next demo demo-status demo-down demo-test test test-faults test-edge test-exposure test-health test-metrics lint unit artefact molecule bench clean
+.PHONY: help setup bed bed-next demo demo-status demo-down demo-test test test-slow test-faults test-edge test-exposure test-health test-metrics lint unit artefact molecule bench clean
 
 help: ## these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -73,6 +73,9 @@ artefact: setup ## the built collection works alone and passes ansible-test sani
 
 molecule: bed ## the scenarios, two at a time; SCENARIOS="docker host" picks some, JOBS=1 shows them as they run
 	@tests/scenarios.sh $(JOBS) $(SCENARIOS)
+
+test-slow: bed-next ## every scenario with all its tests, also those that make test leaves out (75 min)
+	@SLOW=1 tests/scenarios.sh $(JOBS) $(SCENARIOS)
 
 test-faults: bed ## every fault, and every blow at every stage, on one host that is kept (20 min)
 	@$(BED) up faults --publish 18083:80

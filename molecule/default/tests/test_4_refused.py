@@ -61,6 +61,7 @@ def test_a_port_held_by_another_process_is_refused_with_its_holder(site, contain
         host.check_output("sudo systemctl stop squatter")
 
 
+@pytest.mark.slow
 def test_a_service_that_never_gets_healthy_is_named_and_the_release_before_serves(site, containers, host, probe):
     before = containers()
     current = host.check_output("readlink /opt/stacks/selflink/current")

@@ -114,6 +114,7 @@ def test_what_a_failing_service_says_of_its_secrets_is_not_repeated(site, probe)
     assert probe().returncode == 0
 
 
+@pytest.mark.slow
 def test_a_module_that_fails_tells_no_value(site, host, probe):
     host.check_output("sudo mv /opt/stacks/selflink/secrets/redis_conf /root/redis_conf")
     host.check_output("sudo touch /opt/stacks/selflink/secrets/redis_conf")

@@ -37,6 +37,7 @@ def test_a_release_that_is_not_supported(play, host):
     assert not host.file("/etc/apt/apt.conf.d/52portside-docker").exists
 
 
+@pytest.mark.slow
 def test_a_repository_that_another_key_signed(play, host):
     wrong = pathlib.Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"], "wrong.asc").read_text()
     done = play("docker-bookworm", docker_repository_key=wrong)

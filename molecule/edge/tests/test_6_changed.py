@@ -92,6 +92,7 @@ def test_a_rollback_brings_the_old_routes_back(site, front, stream, before, chan
     assert heard(front, stream, "after the rollback")
 
 
+@pytest.mark.slow
 def test_a_file_that_was_edited_by_hand_is_healed_and_no_certificate_is_asked_for(site, front, stream, before, changed):
     config, asked = f"{ROOT}/front/edge/nginx.conf", "journalctl --unit pebble --quiet --grep 'Issued certificate' | wc -l"
     issued = site.sh(asked)

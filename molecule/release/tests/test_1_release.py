@@ -6,6 +6,7 @@ import getpass
 import json
 import socket
 
+import pytest
 from deploys import DIRECTORY, REPOSITORY
 
 NEXT = {"notes_version": "1.0.1"}
@@ -71,6 +72,7 @@ def test_status_tells_what_serves_and_what_can_come_back(notes):
     assert not done.lacks(*good, f"{REPOSITORY}:1.0.0", "the next one", getpass.getuser()), done.output
 
 
+@pytest.mark.slow
 def test_hooks_get_the_record(notes, tmp_path):
     told = tmp_path / "told.json"
     notes.deployed(notes_run="hooks", stack_hooks={"on_success": {"command": ["tee", str(told)]}})

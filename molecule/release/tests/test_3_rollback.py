@@ -52,6 +52,7 @@ def test_to_the_previous_release(notes, users):
     assert (event["release"], event["previous"], event["why"]) == (before, later, "it was better before")
 
 
+@pytest.mark.slow
 def test_only_releases_that_were_good_are_offered(notes):
     good = notes.current()
     assert notes.deploy(notes_run=new_release(), notes_smoke="false").code != 0
@@ -105,6 +106,7 @@ def test_with_keep_the_older_code_serves_on_the_newer_schema(notes, write):
     assert "by the older code" in texts(notes)
 
 
+@pytest.mark.slow
 def test_a_tag_that_moved_moves_no_release(notes, registry):
     tag = new_release()
     digest = registry.tag("1.0.0", tag)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import time
 
+import pytest
 from deploys import DIRECTORY, REPOSITORY, new_release
 
 KEEP = 3
@@ -31,6 +32,7 @@ def tags(notes) -> set[str]:
     return set(notes.sh("docker image ls --format '{{.Repository}}:{{.Tag}}'").split())
 
 
+@pytest.mark.slow
 def test_releases_in_a_row_leave_what_retention_says(notes, registry):
     before = tags(notes)
     made = []
