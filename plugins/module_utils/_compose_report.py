@@ -23,12 +23,12 @@ class ActivationFailed(StackError):
     """An activation ended before its end.
 
     ``story`` is what happened, ``aftermath`` what is so unless the stack is brought back to what it was, ``details``
-    what the task's result says besides the message.
+    what the task's result says besides the message. After one for an ``untouched`` service another activation may go well.
     """
 
-    def __init__(self, story: str, aftermath: str, details: t.Optional[t.Dict[str, t.Any]] = None) -> None:
+    def __init__(self, story: str, aftermath: str, details: t.Optional[t.Dict[str, t.Any]] = None, untouched: bool = False) -> None:
         super().__init__("\n".join(filter(None, (story, aftermath))))
-        self.story, self.aftermath, self.details = story, aftermath, details or {}
+        self.story, self.aftermath, self.details, self.untouched = story, aftermath, details or {}, untouched
 
 
 class Interrupted(ActivationFailed):

@@ -252,7 +252,7 @@ class StackOnHost:
         }
         others = acted_on(self._acted, failure.service, machine.not_started)
         story = failure_text(self.stack, failure, logs, held)
-        return ActivationFailed(story, left_text(self._file, failure.service, others), details)
+        return ActivationFailed(story, left_text(self._file, failure.service, others), details, failure.untouched)
 
     def _completed(self, service: Service, container: Container) -> None:
         self._ledger.record(service.name, service.digest, container.image_id, container.finished)

@@ -18,17 +18,20 @@ from ansible_collections.portside.stack.plugins.module_utils._compose_plan impor
 SETTLE = 3.0
 STEADY = 10.0
 MAX_RESTARTS = 3
+# What nothing was done for may be down so long, as while the engine is restarted; after that the engine does not bring it back.
+LEFT_DOWN = 30.0
 # From the worst: a service is as well as its worst container.
 RANKS = ("missing", "created", "dead", "removing", "exited", "paused", "restarting", "unhealthy", "starting", "running")
 
 
 class Failure(t.NamedTuple):
-    """Why an activation ended."""
+    """Why an activation ended. ``untouched`` tells that nothing was done for the service: another activation may start it."""
 
     service: str
     reason: str
     container: t.Optional[Container] = None
     output: str = ""
+    untouched: bool = False
 
 
 class Event(t.NamedTuple):
@@ -93,6 +96,7 @@ class Convergence:
         self._done = {name for name in idle if services[name].oneshot}
         self._behind = _needs_behind(services)
         self._seen: t.Dict[str, t.Optional[Container]] = {}
+        self._down: t.Dict[str, float] = {}
         self._told: t.Dict[str, str] = {}
         self.completed: t.List[t.Tuple[Service, Container]] = []
         self.now = started
@@ -109,6 +113,8 @@ class Convergence:
             self._seen[name] = worst(service, matching or own[name] if service.oneshot else own[name])
             if name in self.acted and name not in self._done:
                 self._judge(service, self._seen[name])
+            elif not (service.oneshot or name in self._todo or name in self.at_work):
+                self._judge_untouched(service, self._seen[name])
             state = self.state(name)
             if name not in self.at_work and self._told.get(name, state) != state:
                 events.append(self._event(name, state))
@@ -269,6 +275,16 @@ class Convergence:
         elif container.restarts >= MAX_RESTARTS:
             reason = "keeps dying: restarted {0} times within {1}, last exit code {2}"
             self._fail(Failure(service.name, reason.format(container.restarts, since, container.exit_code), container))
+
+    def _judge_untouched(self, service: Service, container: t.Optional[Container]) -> None:
+        """Fail where a service that nothing was done for stopped, and is left so."""
+        if container is None or container.state not in ("exited", "dead"):
+            self._down.pop(service.name, None)
+            return
+        seconds = self.now - self._down.setdefault(service.name, self.now)
+        if seconds >= LEFT_DOWN:
+            reason = "stopped meanwhile: exited with code {0}, and the engine has not started it again within {1:.0f} s"
+            self._fail(Failure(service.name, reason.format(container.exit_code, seconds), container, untouched=True))
 
     def _check_conditions(self) -> None:
         """Fail where a service waits for a health nobody measures."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.portside.stack.plugins.module_utils._compose_cli import Clock, Run
+from ansible_collections.portside.stack.plugins.module_utils._compose_report import ActivationFailed
 from ansible_collections.portside.stack.plugins.module_utils._compose_stack import StackOnHost
 from ansible_collections.portside.stack.plugins.module_utils._engine import EngineClient, EngineUnavailable
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
@@ -25,6 +26,7 @@ from ansible_collections.portside.stack.plugins.module_utils._sockets import Lis
 _TIMEOUT = 600
 _ENGINE_TIMEOUT = 300
 _INTERVAL = 2.0
+_ATTEMPTS = 3
 
 
 def reconcile(
@@ -107,6 +109,14 @@ def _bring_up(
         "project_directory": store.directory,
         "wait_timeout": _TIMEOUT,
     }
-    result = StackOnHost(params, False, engine, run, clock, listeners, tell).present()
+    for left in reversed(range(_ATTEMPTS)):
+        try:
+            result = StackOnHost(params, False, engine, run, clock, listeners, tell).present()
+            break
+        except ActivationFailed as error:
+            # The engine was restarted once more, say, and did not bring back what it ended.
+            if not (error.untouched and left):
+                raise
+            tell("stack {0}: it is brought up once more. {1}".format(store.stack, error.story.splitlines()[0]))
     did = ", ".join("{0} {1}".format(action["action"], action["service"]) for action in result["actions"])
     tell("stack {0}: release {1}: {2}".format(store.stack, current, did or "all is well"))

@@ -146,6 +146,21 @@ def test_an_unchanged_unhealthy_service_gets_until_the_deadline():
     assert machine.failure.reason == "was not up after 10 s: unhealthy"
 
 
+def stops(seconds, then):
+    return Fate((1005.0, {"health": "starting"}), (1005.0 + seconds, {"state": "exited", "exit_code": 137}), (EVER, then))
+
+
+def test_what_stops_meanwhile_and_is_left_so_is_not_awaited_for_long():
+    machine, world = go([service("db")], {"db": stops(500, {"health": "healthy"})}, ["db"], timeout=600)
+    assert machine.failure.reason == "stopped meanwhile: exited with code 137, and the engine has not started it again within 30 s"
+    assert machine.failure.untouched and world.time < 40
+
+
+def test_what_the_engine_starts_again_is_awaited():
+    machine, world = go([service("db")], {"db": stops(20, {"health": "healthy"})}, ["db"], timeout=600)
+    assert machine.done and world.time < 30
+
+
 @pytest.mark.parametrize("state", ["exited", "dead"])
 def test_a_service_that_stops_fails_at_once(state):
     machine, world = go([service("api")], {"api": Fate((1.0, {}), (EVER, {"state": state, "exit_code": 2}))})

@@ -134,3 +134,14 @@ def test_a_service_that_does_not_come_up_is_told_and_the_lock_is_free(server):
     with pytest.raises(StackError, match="web"):
         server.reconcile()
     server.lock.acquire(ALICE, "deploy", "a", 100)
+
+
+def test_what_stops_meanwhile_is_started_by_another_try(server):
+    found = server.engine.add("web", "d-old", status={"Health": {"Status": "starting", "Log": []}})
+    server.later[10] = lambda: server.engine.containers[found]["State"].update({"Status": "exited", "ExitCode": 137})
+    server.reconcile()
+    assert [service for _file, service in server.commands] == ["web"]
+    (told,) = [line for line in server.lines if "brought up once more" in line]
+    assert "service web stopped meanwhile: exited with code 137" in told
+    assert server.lines[-1].endswith(": start web")
+    assert server.now < 1600000100
