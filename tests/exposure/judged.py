@@ -135,7 +135,9 @@ class Judged:
 
 def ask(host: str, module: str, options: dict, *arguments: str, inventory: pathlib.Path = INVENTORY) -> dict:
     """What a module returns; it may not fail."""
-    told = run("ansible", host, "-i", str(inventory), "-m", f"portside.stack.{module}", "-a", json.dumps(options), "--one-line", *arguments).stdout
+    # An empty object is no options to ansible, but a text.
+    given = ["-a", json.dumps(options)] if options else []
+    told = run("ansible", host, "-i", str(inventory), "-m", f"portside.stack.{module}", *given, "--one-line", *arguments).stdout
     line = next(line for line in told.splitlines() if " => " in line)
     return json.loads(line.partition(" => ")[2])
 
