@@ -229,7 +229,8 @@ class OwnCaddy:
         for place, text in included.items():
             text = re.sub("127.0.0.1:([0-9]+) {", "unix/{0}/\\1.sock {{\n header_up Host \\1.upstream".format(self.directory), text)
             sites += block("http://", ["bind unix/{0}/{1}".format(self.directory, place), *text.splitlines(), "respond own 404"])
-        return self.caddy.serving("\n".join([*sites, ""]), list(included))
+        upstreams = ["{0}.sock".format(9000 + index) for index in range(MOST)]
+        return self.caddy.serving("\n".join([*sites, ""]), [*upstreams, *included])
 
 
 @pytest.fixture(scope="module", params=[*IMAGES, "caddy"])
