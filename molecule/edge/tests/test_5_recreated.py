@@ -40,7 +40,8 @@ def test_requests_reach_a_recreated_api_without_a_restart_of_the_edge(site, fron
         occupied(address)
         site.sh(f"{COMPOSE} up --detach --no-deps --force-recreate api")
         new = eventually("the new container answers", lambda: (answer := api()).status == 200 and answer.told["container"])
-        # And from then on nobody is led to where the old one was.
+        # Each of nginx's processes asks for the address by itself, a moment later; from then on nobody is led to where the old one was.
+        eventually("all processes have the new address", lambda: all(api().status == 200 for _ in range(30)), 10)
         assert {api().told["container"] for _ in range(30)} == {new}
     assert new != old
     assert site.address("front/api") != address
