@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
+import pytest
 from deploys import DIRECTORY, SECRET
 from entrusted import AWKWARD, BANNER
 
@@ -64,6 +65,11 @@ def test_a_rotated_secret_recreates_its_users_and_nobody_else(notes, process_env
     assert {service for service in after if after[service] != before[service]} == {"api"}
     assert set(before) - set(after) == {"bare"}
     assert process_environment("api")["DJANGO_SECRET_KEY"] != key
+
+
+@pytest.mark.slow
+def test_after_the_rotation_there_is_nothing_to_do(notes):
+    assert notes.deploy().changed == 0
 
 
 def test_a_rollback_brings_the_former_version_back_and_a_deploy_the_newer(notes, process_environment):

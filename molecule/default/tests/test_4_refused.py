@@ -86,3 +86,8 @@ def test_the_next_run_goes_on_without_a_hand(site, probe):
     done = site()
     assert done.code == 0, done.output
     assert probe().returncode == 0
+
+
+@pytest.mark.slow
+def test_and_the_one_after_it_has_nothing_to_do(site):
+    assert site().recap["changed"] == 0
