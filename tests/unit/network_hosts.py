@@ -82,8 +82,10 @@ def possible() -> bool:
     """Whether this machine can make them."""
     if os.geteuid() or not shutil.which("nft") or not shutil.which("ip"):
         return False
-    made = subprocess.run(["ip", "netns", "add", "expod-probe"], capture_output=True).returncode == 0
-    subprocess.run(["ip", "netns", "del", "expod-probe"], capture_output=True)
+    # Each worker of the tests asks, at the same moment.
+    name = "expod-probe-{0}".format(os.getpid())
+    made = subprocess.run(["ip", "netns", "add", name], capture_output=True).returncode == 0
+    subprocess.run(["ip", "netns", "del", name], capture_output=True)
     return made
 
 
