@@ -15,7 +15,7 @@ description:
   - Judges rules that people already have. C(cloudflared tunnel ingress validate) finds what is invalid, but neither rules that
     never answer nor globs that are regular expressions.
   - That a rule is dead is proved, never guessed. Where that cannot be done the rule is told as suspicious.
-  - Hosts of requests are taken to be in lower case.
+  - Hosts of requests are taken to be in lower case, and their paths to begin with a slash.
 options:
   _input:
     description:

@@ -13,9 +13,18 @@ import typing as t
 import unicodedata
 
 _ACE = "xn--"
-# Go's idna and Python's know different editions of Unicode, and map these letters by rules of their own.
-_DEVIATIONS = frozenset("\u00df\u03c2\u200c\u200d\u1e9e\u0130")
-_LETTERS = frozenset(("Ll", "Lo", "Lm", "Mn", "Mc", "Nd"))
+# Letters of their own to Go, though they are folded or taken apart elsewhere.
+_KEPT = {"\u00df": "\u00df", "\u03c2": "\u03c2", "\u1e9e": "\u00df"}
+_IGNORED = re.compile(
+    "[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u2060-\u2064\u206a-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0100-\U000e01ef]"
+)
+# Neither letters nor signs: how ideographs are put together, and what stands for something else.
+_REFUSED = re.compile("[\u2ff0-\u2fff\u3002\ufffc\ufffd]")
+# Whether these joiners fit depends on the script around them.
+_JOINERS = re.compile("[\u200c\u200d]")
+_RIGHT_TO_LEFT = frozenset(("R", "AL", "AN"))
+_EITHER = frozenset(("EN", "ES", "CS", "ET", "ON", "BN", "NSM"))
 
 
 class Undecided(Exception):
@@ -41,44 +50,49 @@ def second_form(hostname: str) -> str:
     """The other text that a rule's name also equals: that of Go's idna.Lookup.ToASCII, "" where it fails or changes nothing."""
     if hostname.isascii() and hostname == hostname.lower() and _ACE not in hostname.split("."):
         return ""
-    form = ".".join(_ascii_label(label) for label in re.split("[.\u3002\uff0e\uff61]", hostname))
+    labels = [_plain_label(label) for label in re.split("[.\u3002\uff0e\uff61]", hostname)]
     # One label that is refused, and there is no second form at all.
-    return "" if "\0" in form else form
+    if None in labels or (_RIGHT_TO_LEFT & set(map(unicodedata.bidirectional, "".join(labels))) and not all(map(_direction_fits, labels))):
+        return ""
+    form = ".".join(label if label.isascii() else _ACE + label.encode("punycode").decode("ascii") for label in labels)
+    return "" if form == hostname else form
 
 
-def _ascii_label(label: str) -> str:
-    lowered = label.lower()
-    if not label.isascii():
-        mapped = unicodedata.normalize("NFC", lowered)
-        if not _plain_letters(mapped) or _DEVIATIONS & set(label) or mapped.startswith(_ACE):
-            raise Undecided("whether the host name {0!r} has a form in ASCII that cloudflared also takes".format(label))
-        lowered = _ACE + mapped.encode("punycode").decode("ascii") if _hyphens_fit(mapped) else "\0"
-    elif lowered.startswith(_ACE):
-        if not _well_encoded(lowered):
-            raise Undecided("whether the host name {0!r}, which is both encoded and in upper case, is taken in lower case too".format(label))
-    elif not re.fullmatch("[a-z0-9-]*", lowered) or not _hyphens_fit(lowered):
-        return "\0"
-    return lowered
+def _plain_label(label: str) -> t.Optional[str]:
+    """The label in lower case, mapped and decoded; None where it is refused."""
+    mapped = _mapped(label)
+    if mapped.startswith(_ACE):
+        try:
+            mapped = mapped[len(_ACE) :].encode("ascii").decode("punycode")
+        except UnicodeError:
+            return None
+        if mapped and (mapped.isascii() or mapped != _mapped(mapped)):
+            return None
+    kinds = [unicodedata.category(char) for char in mapped]
+    if "Cn" in kinds or _JOINERS.search(mapped):
+        raise Undecided("whether the host name {0!r} has a form in ASCII that cloudflared also takes".format(label))
+    if _REFUSED.search(mapped) or any(kind[0] in "CZ" for kind in kinds) or (kinds and kinds[0][0] == "M"):
+        return None
+    fits = re.fullmatch("[a-z0-9-]*", "".join(char for char in mapped if char.isascii())) and _hyphens_fit(mapped)
+    return mapped if fits else None
 
 
-def _plain_letters(label: str) -> bool:
-    """Letters of scripts from left to right that no mapping changes, so every edition of the tables agrees."""
-    foreign = [char for char in label if not char.isascii()]
-    return (
-        unicodedata.normalize("NFKC", label) == label
-        and label.casefold() == label
-        and all(unicodedata.category(char) in _LETTERS and unicodedata.bidirectional(char) not in ("R", "AL", "AN") for char in foreign)
-        and unicodedata.category(label[0])[0] != "M"
-        and re.fullmatch("[a-z0-9-]*", "".join(char for char in label if char.isascii())) is not None
-    )
+def _mapped(label: str) -> str:
+    """As the tables of UTS 46 have it."""
+    return unicodedata.normalize("NFC", "".join(_KEPT.get(char) or _folded(char) for char in _IGNORED.sub("", label)))
 
 
-def _well_encoded(label: str) -> bool:
-    try:
-        plain = label[len(_ACE) :].encode("ascii").decode("punycode")
-    except UnicodeError:
-        return False
-    return bool(plain) and not plain.isascii() and plain == plain.lower() and not _DEVIATIONS & set(plain) and _plain_letters(plain) and _hyphens_fit(plain)
+def _folded(char: str) -> str:
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", char.casefold()).casefold())
+
+
+def _direction_fits(label: str) -> bool:
+    """The rule of RFC 5893 for names that are written from right to left."""
+    kinds = [unicodedata.bidirectional(char) for char in label]
+    strong = {"L"} if kinds[:1] == ["L"] else _RIGHT_TO_LEFT
+    last = next((kind for kind in reversed(kinds) if kind != "NSM"), "")
+    fits = set(kinds) <= strong | _EITHER and not {"EN", "AN"} <= set(kinds)
+    return not kinds or (kinds[0] in ("L", "R", "AL") and fits and last in strong | {"EN"})
 
 
 def _hyphens_fit(label: str) -> bool:
@@ -136,6 +150,6 @@ def host_suspicion(hostname: str) -> str:
         return "a host has no empty part, and requests leave the last dot out. Write the name without it"
     if plain.isascii() and not re.fullmatch(r"[A-Za-z0-9._-]+|\[?[0-9A-Fa-f:.]+\]?", plain):
         return "no host has such characters. Write the name as it stands in the URL"
-    if plain.isascii() and plain != plain.lower() and not plain.lower().startswith(_ACE) and not second_form(hostname):
-        return "the host of a request is in lower case, and cloudflared does not convert this name. Write it in lower case"
+    if not (plain.isascii() and plain == plain.lower()) and not second_form(hostname):
+        return "the host of a request is in lower case and ASCII, and cloudflared does not convert this name. Write it so (xn--... for other letters)"
     return ""

@@ -26,6 +26,7 @@ Problem = t.Dict[str, t.Any]
 _ROOTED = parse_go("^/").node
 # Half a pair of UTF-16 is in no text.
 _TEXT = ((0, 0xD7FF), (0xE000, tree.UNICODE))
+_VISIBLE = ((0x20, 0x7E), (0xA0, 0xD7FF), (0xE000, tree.UNICODE))
 _UGLY = parse_go(r"//|/\.\.?(/|\z)").node
 _NOT_LAST = "Rule #{0} is matching the hostname '{1}', but this will match every hostname, meaning the rules which follow it will never be triggered"
 _LAST = "The last ingress rule must match all URLs (i.e. it should not have a hostname or path filter)"
@@ -97,9 +98,8 @@ class _Judge:
         return found
 
     def _of_rule(self, rule: Rule, where: str) -> t.Iterator[Problem]:
-        suspicion = hosts.host_suspicion(rule.hostname)
         try:
-            host = hosts.real_host(rule.hostname)
+            suspicion, host = hosts.host_suspicion(rule.hostname), hosts.real_host(rule.hostname)
         except hosts.Undecided as error:
             yield _problem(rule.index, "suspicious", "{0}: it cannot be decided {1}. Write it as xn--..., in lower case.".format(where, error))
             return
@@ -110,15 +110,15 @@ class _Judge:
         if rule.pattern is None:
             return
         if rule.pattern.unknown:
-            message = "{0}: what its path matches cannot be decided here, because {1}. Ask `cloudflared tunnel ingress rule` about it."
+            message = "{0}: what its path matches cannot be decided here, because {1}. Install google-re2, or ask `cloudflared tunnel ingress rule` about it."
             yield _problem(rule.index, "suspicious", message.format(where, rule.pattern.unknown))
             return
         for finding in habits(rule.pattern.node, rule.path, asking(self._find, spelled), letters=True):
             example = _sample(host) + finding.example if finding.example else ""
             yield _problem(rule.index, "suspicious", "{0}: {1}".format(where, finding.message), example)
 
-    def _find(self, takes: t.Iterable[tree.Node], leaves: t.Iterable[tree.Node]) -> t.Optional[t.List[int]]:
-        return self.searcher.find(Question([_ROOTED, *takes], list(leaves), _TEXT, (_UGLY,)))
+    def _find(self, takes: t.Iterable[tree.Node], leaves: t.Iterable[tree.Node], alphabet: tree.Ranges = _TEXT) -> t.Optional[t.List[int]]:
+        return self.searcher.find(Question([_ROOTED, *takes], list(leaves), alphabet, (_UGLY,)))
 
     def _dead(self, rule: Rule, host: str, where: str) -> t.Iterator[Problem]:
         # The last rule has to be there, also where nothing is left for it.
@@ -128,14 +128,18 @@ class _Judge:
         try:
             earlier = [other for other in self.rules if other.index < rule.index and hosts.covers_host(other.hostname, host)]
             sure = [other for other in earlier if not (other.pattern and other.pattern.unknown)]
-            if self._find(mine, [_node(other) for other in earlier]) is not None:
-                return
-            if self._find(mine, [_node(other) for other in sure]) is not None:
-                message = "{0}: whether any request comes to it cannot be decided without google-re2, because of expressions above it. Ask cloudflared itself."
+            left, alphabet = self._find(mine, [_node(other) for other in earlier]), _TEXT
+            if left is not None:
+                # Dots take no line ends: what is left by them alone is not what the rule is for.
+                alphabet = _VISIBLE
+                if _is_visible(left) or self._find(mine, [_node(other) for other in earlier], alphabet) is not None:
+                    return
+            if self._find(mine, [_node(other) for other in sure], alphabet) is not None:
+                message = "{0}: whether any request comes to it cannot be decided, because of expressions above it. Ask cloudflared itself."
                 yield _problem(rule.index, "suspicious", message.format(where))
                 return
-            example = self._find(mine, [])
-            covering = self._covering(mine, sure)
+            example = self._find([_as_meant(node) for node in mine], [], alphabet) or self._find(mine, [], alphabet)
+            covering = self._covering(mine, sure, alphabet)
         except hosts.Undecided as error:
             yield _problem(rule.index, "suspicious", "{0}: whether it is ever reached cannot be decided: {1}. Write such names as xn--...".format(where, error))
             return
@@ -144,8 +148,9 @@ class _Judge:
             yield _problem(rule.index, "suspicious", message.format(where))
             return
         if example is None:
-            message = "{0}: no request has a path that it takes: each begins with a slash. Correct or remove it."
-            yield _problem(rule.index, "dead", message.format(where))
+            if left is None:
+                message = "{0}: no request has a path that it takes: each begins with a slash. Correct or remove it."
+                yield _problem(rule.index, "dead", message.format(where))
             return
         taking = next((other for other in sure if self.searcher.matches(_node(other), example)), covering[0])
         above = " and ".join(named(other) for other in covering)
@@ -156,24 +161,41 @@ class _Judge:
             if last
             else "Move it above {0}, or remove it".format("that one" if len(covering) == 1 else "them")
         )
-        message = "{0}: no request comes to it, because {1} above it {2} all of its paths: {3} is answered by rules[{4}]. {5}."
-        yield _problem(rule.index, "dead", message.format(where, above, takes, shown, taking.index, remedy), shown)
+        if left is None:
+            message = "{0}: no request comes to it, because {1} above it {2} all of its paths: {3} is answered by rules[{4}]. {5}."
+            yield _problem(rule.index, "dead", message.format(where, above, takes, shown, taking.index, remedy), shown)
+        else:
+            message = "{0}: only paths with control characters such as {1} come to it, because {2} above it {3} all others. {4}."
+            yield _problem(rule.index, "suspicious", message.format(where, spelled(left), above, takes, remedy), _sample(host) + spelled(left))
 
-    def _covering(self, mine: t.List[tree.Node], earlier: t.Sequence[Rule]) -> t.List[Rule]:
+    def _covering(self, mine: t.List[tree.Node], earlier: t.Sequence[Rule], alphabet: tree.Ranges) -> t.List[Rule]:
         """The one rule that takes everything, or else few that do together."""
         for other in earlier:
-            if self._find(mine, [_node(other)]) is None:
+            if self._find(mine, [_node(other)], alphabet) is None:
                 return [other]
         kept = list(earlier)
         for other in earlier:
             fewer = [rule for rule in kept if rule is not other]
-            if self._find(mine, [_node(rule) for rule in fewer]) is None:
+            if self._find(mine, [_node(rule) for rule in fewer], alphabet) is None:
                 kept = fewer
         return kept
 
 
 def _node(rule: Rule) -> tree.Node:
     return rule.pattern.node if rule.pattern else tree.EMPTY
+
+
+def _as_meant(node: tree.Node) -> tree.Node:
+    """The same where a star repeats its letter at least once: who takes it for a glob thinks so, and an example reads better."""
+    if node[0] in ("cat", "alt"):
+        return (node[0], tuple(_as_meant(part) for part in node[1]))
+    if node[0] == "rep" and node[2:] == (0, None) and node[1][0] == "set" and sum(high - low + 1 for low, high in node[1][1]) == 1:
+        return ("rep", node[1], 1, None)
+    return node
+
+
+def _is_visible(text: t.Iterable[int]) -> bool:
+    return all(tree.holds(_VISIBLE, number) for number in text)
 
 
 def _regex_remedy(error: str) -> str:

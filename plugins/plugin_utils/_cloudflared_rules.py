@@ -16,14 +16,7 @@ from ansible_collections.portside.stack.plugins.plugin_utils import _cloudflared
 from ansible_collections.portside.stack.plugins.plugin_utils import _regex_tree as tree
 from ansible_collections.portside.stack.plugins.plugin_utils._regex_go import parse_go
 from ansible_collections.portside.stack.plugins.plugin_utils._regex_machine import Effort, Machine, TooCostly
-
-try:
-    # Optional: Go's dialect whole, also the classes of Unicode. Another package has the same name.
-    import re2
-
-    re2 = re2 if hasattr(re2, "Options") else None
-except ImportError:
-    re2 = None
+from ansible_collections.portside.stack.plugins.plugin_utils._regex_unicode import re2
 
 EFFORT = 3000000
 
@@ -108,4 +101,4 @@ def _takes_path(rule: Rule, text: str) -> bool:
     try:
         return re2.search(rule.path, text) is not None
     except re2.error as error:
-        raise StackError("rules[{0}]: google-re2 refuses its path {1!r}: {2}. Correct it.".format(rule.index, rule.path, error)) from None
+        raise StackError("rules[{0}]: google-re2 does not know its path {1!r}: {2}. Write it without.".format(rule.index, rule.path, error)) from None

@@ -41,7 +41,7 @@ _OPTIONS = {
     "proxyAddress": "text",
     "proxyPort": "natural",
     "proxyType": "text",
-    "ipRules": "list",
+    "ipRules": "mappings",
     "http2Origin": "switch",
     "access": "mapping",
 }
@@ -59,9 +59,9 @@ def _fits(kind: str, value: t.Any) -> bool:
         return isinstance(value, bool) or (isinstance(value, str) and value in _SWITCHES)
     if kind in ("number", "natural"):
         return number and (kind == "number" or value >= 0)
-    if kind in ("texts", "numbers"):
+    if kind in ("texts", "numbers", "mappings"):
         return isinstance(value, list) and all(_fits(kind[:-1], item) for item in value)
-    return isinstance(value, {"text": (str, int, float), "list": list, "mapping": dict}[kind])
+    return isinstance(value, {"text": (str, int, float), "mapping": dict}[kind])
 
 
 def _is_on(value: t.Any) -> bool:
@@ -86,7 +86,8 @@ def service_refusals(rule: Mapping) -> t.Iterator[Finding]:
         yield "cannot unmarshal originRequest", "write it as a mapping"
     for name, group, kinds in _groups(rule):
         for key in sorted(key for key in group if key in kinds and not _fits(kinds[key], group[key])):
-            remedy = "write a text with a unit, such as 30s" if kinds[key] == "duration" else "write a {0}".format(kinds[key])
+            kind = "list of {0}".format(kinds[key]) if kinds[key].endswith("s") else kinds[key]
+            remedy = "write a text with a unit, such as 30s" if kind == "duration" else "write a {0}".format(kind)
             yield "cannot unmarshal {0}.{1}: {2!r}".format(name, key, group[key]), remedy
     options = _mapping(rule.get("originRequest"))
     service = rule.get("service")

@@ -87,7 +87,9 @@ def _host(scheme: str, text: str) -> t.Tuple[str, str]:
         if not bracket:
             raise BadUrl("missing ']' in host")
         _judge_port(port)
-        address = inside.partition("%25")[0]
+        address, escape, zone = inside.partition("%25")
+        if escape and not zone:
+            raise BadUrl('invalid host: ParseAddr("{0}%"): zone must be a non-empty string'.format(address))
         try:
             ipaddress.IPv6Address(address)
         except ValueError:

@@ -12,6 +12,7 @@ import re
 import typing as t
 
 from ansible_collections.portside.stack.plugins.plugin_utils import _regex_tree as tree
+from ansible_collections.portside.stack.plugins.plugin_utils._regex_unicode import known_name, ranges_of
 
 LONGEST = 3000
 MOST_REPEATS = 1000
@@ -93,11 +94,16 @@ class _Reader:
         if "i" not in self.groups.flags or not ranges:
             return ranges
         if ranges[-1][1] > 127:
-            self.unknown = "it ignores the case of letters beyond ASCII"
-            return ((0, _ALL),)
+            cased = ranges_of("(?i)[{0}]".format("".join("\\x{{{0:x}}}-\\x{{{1:x}}}".format(*pair) for pair in ranges)))
+            return self._unless_unknown(cased, "it ignores the case of letters beyond ASCII")
         cased = tree.folded(ranges)
         # The Kelvin sign and the long s are the same letters to Go.
         return tree.union(cased, *(((beyond, beyond),) for letter, beyond in (("k", 0x212A), ("s", 0x17F)) if tree.holds(cased, ord(letter))))
+
+    def _unless_unknown(self, ranges: t.Optional[tree.Ranges], why: str) -> tree.Ranges:
+        if ranges is None:
+            self.unknown = why
+        return ((0, _ALL),) if ranges is None else ranges
 
     def _repetition(self, end: int, low: int, high: t.Optional[int], repeat_before: str) -> str:
         begin, end = self.at, end + (self.text[end : end + 1] == "?")
@@ -173,8 +179,14 @@ class _Reader:
             if not name:
                 raise _bad("invalid character class range", self.text[self.at - 1 :])
             self.at = name.end()
-            self.unknown = "it names a class of Unicode, \\{0}{1}".format(char, name.group())
-            return ((0, _ALL),)
+            bare = name.group().strip("{}")
+            known = known_name(bare.lstrip("^")) if bare.count("^") < 2 else ""
+            if not known:
+                raise _bad("invalid character class range", "\\{0}{1}".format(char, name.group()))
+            ranges = ranges_of("{0}\\p{{{1}}}".format("(?i)" if "i" in self.groups.flags else "", known))
+            if ranges is not None and (char == "P") != bare.startswith("^"):
+                ranges = tree.negated(ranges, _ALL)
+            return self._unless_unknown(ranges, "it names a class of Unicode, \\{0}{1}".format(char, name.group()))
         if char and char.lower() in _PERL:
             self.at += 1
             ranges = self._cased(_PERL[char.lower()])

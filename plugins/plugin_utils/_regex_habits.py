@@ -95,7 +95,10 @@ def _ends(node: tree.Node) -> bool:
 
 def _glob(parts: t.Sequence[tree.Node], ask: Ask) -> t.Optional[Finding]:
     plain = parts[1:] if parts and parts[0] == tree.BEGIN else parts
-    if not plain or "/" not in _begins(plain[0]) and parts is plain and not _letter(plain[0]):
+    if not plain:
+        return None
+    head = plain[0][1] if plain[0][0] == "rep" else plain[0]
+    if "/" not in _begins(head) and parts is plain and not _letter(head):
         return None
     last = plain[-1]
     if last[0] == "rep" and last[2:] == (0, None) and _letter(last[1]):
@@ -103,10 +106,10 @@ def _glob(parts: t.Sequence[tree.Node], ask: Ask) -> t.Optional[Finding]:
         example = ask([("cat", tuple(parts))], [meant])
         return example and Finding(_REPEATS.format(_letter(last[1])), example)
     for number, part in enumerate(plain[:-1]):
-        if part[0] == "rep" and part[2:] == (0, None) and _letter(part[1]) == "/" and _letter(plain[number + 1]) == "/" and number:
-            segment = ("cat", (part[1], ("rep", ("set", tree.negated(tree.span("/"), 127)), 1, None)))
-            example = ask([("cat", tuple(parts))], [("cat", tuple(plain[:number]) + (segment,) + tuple(plain[number + 1 :]))])
-            return example and Finding(_REPEATS.format("/"), example)
+        if part[0] == "rep" and part[2:] == (0, None) and _letter(part[1]) and _letter(plain[number + 1]) == "/":
+            rest = ("rep", ("set", tree.negated(tree.span("/"), 127)), int(_letter(part[1]) == "/"), None)
+            example = ask([("cat", tuple(parts))], [("cat", tuple(plain[:number]) + (part[1], rest) + tuple(plain[number + 1 :]))])
+            return example and Finding(_REPEATS.format(_letter(part[1])), example)
     return None
 
 
@@ -164,7 +167,7 @@ def _with_literal_dots(node: tree.Node) -> tree.Node:
 
 
 def _is_dot(node: tree.Node) -> bool:
-    return node[0] == "set" and len(node[1]) <= 2 and node[1][0][0] == 0 and node[1][-1][1] in (tree.BYTE, tree.UNICODE)
+    return node[0] == "set" and len(node[1]) in (1, 2) and node[1][0][0] == 0 and node[1][-1][1] in (tree.BYTE, tree.UNICODE)
 
 
 def _named(node: tree.Node) -> bool:

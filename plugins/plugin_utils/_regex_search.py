@@ -66,10 +66,17 @@ class Searcher:
         # An easy answer is found soon; a hard one is left to the thorough search.
         kept, self._budget.left = self._budget.left - self._budget.left // 4, self._budget.left // 4
         try:
-            nice = _search(takes, leaves + avoids, readable, self._budget)
+            nice = _search(takes, avoids, readable, self._budget)
+            # The first that comes to mind is often left by all, or one of them leaves nothing: only else have they to run side by side.
+            taking = [machine for machine in leaves if nice is not None and machine.matches(nice)]
+            covered = any(_search(takes, [machine], letters, self._budget) is None for machine in taking)
+            if taking and not covered:
+                nice = _search(takes, leaves + avoids, readable, self._budget)
         except TooCostly:
-            nice = None
+            nice, covered = None, False
         self._budget.left = max(self._budget.left, 0) + kept
+        if covered:
+            return None
         return nice if nice is not None else _search(takes, leaves, letters, self._budget)
 
     def _machine(self, node: tree.Node) -> Machine:

@@ -12,6 +12,7 @@ This plugin util is PRIVATE to the portside.stack collection. It can have breaki
 
 from __future__ import annotations
 
+import bisect
 import typing as t
 
 Ranges = t.Tuple[t.Tuple[int, int], ...]
@@ -64,7 +65,8 @@ def negated(ranges: Ranges, top: int) -> Ranges:
 
 
 def holds(ranges: Ranges, number: int) -> bool:
-    return any(low <= number <= high for low, high in ranges)
+    place = bisect.bisect_right(ranges, (number, UNICODE))
+    return place > 0 and number <= ranges[place - 1][1]
 
 
 def folded(ranges: Ranges) -> Ranges:

@@ -9,6 +9,7 @@ import itertools
 import re
 
 import pytest
+from ansible_collections.portside.stack.plugins.plugin_utils import _regex_unicode
 from ansible_collections.portside.stack.plugins.plugin_utils._cloudflared_problems import cloudflared_problems
 from ansible_collections.portside.stack.plugins.plugin_utils._cloudflared_rules import cloudflared_match
 from ansible_collections.portside.stack.plugins.plugin_utils._regex_go import parse_go
@@ -34,7 +35,7 @@ def test_the_stream_below_the_glob_is_dead_and_both_rules_are_named():
     assert list(problems) == [1]
     assert "rules[1] (host example.com, path /api/v1/mentor/stream*)" in problems[1]["message"]
     assert "rules[0] (host example.com, path /api*)" in problems[1]["message"]
-    assert problems[1]["example"] == "example.com/api/v1/mentor/strea"
+    assert problems[1]["example"] == "example.com/api/v1/mentor/stream"
 
 
 @pytest.mark.parametrize(
@@ -50,6 +51,7 @@ def test_the_stream_below_the_glob_is_dead_and_both_rules_are_named():
         (on_paths("(?i)^/a", "^/A"), [1]),
         (on_paths("^/A", "(?i)^/a"), []),
         (on_paths(r"\ba", "^/a"), [1]),
+        (on_paths(r"^/\pL", "^/é", "^/1"), [1]),
         (on_paths(".*", "^/a"), [1]),
         # Nothing is left for the last rule: which is no mistake, unless it was to serve something.
         (on_paths("^/"), []),
@@ -89,7 +91,35 @@ def test_what_takes_too_long_is_said_and_not_guessed(path):
     assert any(problem["rule"] == 1 and "too much work" in problem["message"] for problem in problems)
 
 
-def test_what_hangs_on_an_unknown_expression_is_said():
+def test_many_rules_are_decided_soon():
+    many = ["/service-{0}/.*".format(number) for number in range(100, 200)]
+    problems = cloudflared_problems(on_paths(*many, *many[:50], host="h"))
+    assert {problem["kind"] for problem in problems if problem["rule"] < 100} == {"suspicious"}
+    assert [problem["rule"] for problem in problems if problem["kind"] == "dead"] == list(range(100, 150))
+    assert not [problem for problem in problems if "work" in problem["message"]]
+
+
+@pytest.mark.parametrize(
+    "paths, expected",
+    [
+        (["^/.*$", "^/a"], [(1, "/a%0A")]),
+        (["^/api/.*$", "^/api/v1/", "^/b"], [(1, "/api/v1/%0A")]),
+        # It is for nothing else.
+        (["^/.*$", "^/a\nb"], []),
+        (["^/[a-z]*$", "^/x"], []),
+    ],
+)
+def test_what_only_control_characters_reach_is_not_dead_but_told(paths, expected):
+    problems = [problem for problem in cloudflared_problems(on_paths(*paths)) if problem["kind"] != "dead"]
+    told = [problem for problem in problems if "only paths with control characters" in problem["message"]]
+    assert [(problem["rule"], problem["example"]) for problem in told] == expected
+    for problem in told:
+        assert cloudflared_match(on_paths(*paths), "h", problem["example"]) == problem["rule"]
+        assert "rules[0] (path {0})".format(paths[0]) in problem["message"]
+
+
+def test_what_hangs_on_an_unknown_expression_is_said(monkeypatch):
+    monkeypatch.setattr(_regex_unicode, "re2", None)
     problems = cloudflared_problems(on_paths(r"^/\pL", "^/a", "^/$"))
     assert [(problem["rule"], problem["kind"]) for problem in problems] == [(0, "suspicious"), (1, "suspicious")]
 
