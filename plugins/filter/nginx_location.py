@@ -15,8 +15,8 @@ description:
   - Says which location nginx takes for a request target, exactly as it does it, for locations that people already have.
   - The target is decoded once, C(.) and C(..) are resolved, slashes merged. Then an exact location wins, then the longest prefix if it has
     C(^~), then the first regular expression that matches, then the longest prefix.
-  - Regular expressions are those of PCRE2, on bytes. Look-behind, back references and other constructs that are no regular
-    languages fail the filter where they would decide.
+  - Regular expressions are those of PCRE2, on bytes. Recursion, conditions, verbs, Unicode and whatever else is not understood or
+    differs between releases of PCRE2 fails the filter where it would decide.
   - Only the choice for the request itself is told. What C(try_files), C(rewrite) or C(error_page) make of it afterwards is not.
 positional: request_target
 options:

@@ -16,6 +16,7 @@ description:
     are ordinary characters.
   - That a location is dead is proved, never guessed. Where that cannot be done the location is told as suspicious.
   - A prefix such as C(/api) that also takes C(/apiary) is not told, nor that C($) allows a line end behind it. Both are too common.
+    A location that nothing but paths with a line end comes to is told as suspicious.
 options:
   _input:
     description:

@@ -11,8 +11,9 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
-from ansible_collections.portside.stack.plugins.plugin_utils._nginx_location_list import Location, Refusal, read_locations, shown
+from ansible_collections.portside.stack.plugins.plugin_utils._nginx_location_list import Location, Refusal, exact, read_locations, shown
 from ansible_collections.portside.stack.plugins.plugin_utils._nginx_path import nginx_path
+from ansible_collections.portside.stack.plugins.plugin_utils._regex_backtrack import Backtracker
 from ansible_collections.portside.stack.plugins.plugin_utils._regex_machine import Effort, Machine, TooCostly
 
 EFFORT = 3000000
@@ -36,8 +37,14 @@ def nginx_location(locations: t.Any, request_target: t.Any, merge_slashes: bool 
     path = nginx_path(request_target, merge_slashes)
     if path is None:
         return None
-    chosen = _choose(read, path, _matches_exactly)
-    return None if chosen.redirect or chosen.location is None else answer_of(chosen.location)
+    answer = location_answering(read, path)
+    return None if answer is None else answer_of(answer)
+
+
+def location_answering(locations: t.Sequence[Location], path: bytes) -> t.Optional[Location]:
+    """Likewise, of a path as nginx holds it; fails where that cannot be decided."""
+    chosen = _choose(locations, path, _matches_exactly)
+    return None if chosen.redirect else chosen.location
 
 
 def answer_of(location: Location) -> t.Union[int, t.List[int]]:
@@ -49,7 +56,7 @@ def refused_text(refusal: Refusal) -> str:
 
 
 def location_taking(locations: t.Sequence[Location], path: bytes) -> t.Optional[Location]:
-    """Likewise, of a path as nginx holds it; expressions that are not understood are taken to match nothing."""
+    """Likewise, but expressions that are not understood are taken to match nothing."""
     return _choose(locations, path, lambda location, path: not location.unknown and matches_node(location, path)).location
 
 
@@ -58,13 +65,15 @@ def matches_node(location: Location, path: bytes) -> bool:
 
 
 def _matches_exactly(location: Location, path: bytes) -> bool:
+    precise = location.pattern.exact
     try:
-        found = matches_node(location, path)
+        if not matches_node(location, path):
+            return False
+        if location.unknown and precise is None:
+            raise StackError(_undecided(location, "cannot be decided here, because {0}".format(location.unknown)))
+        return precise is None or Backtracker(precise, Effort(EFFORT)).matches(path)
     except TooCostly:
         raise StackError(_undecided(location, "takes too much work to match")) from None
-    if found and location.unknown:
-        raise StackError(_undecided(location, "cannot be decided here, because {0}".format(location.unknown)))
-    return found
 
 
 def _undecided(location: Location, why: str) -> str:
@@ -102,7 +111,7 @@ def _longest(locations: t.Sequence[Location], path: bytes) -> _Chosen:
     for location in locations:
         name = location.name.encode("utf-8", "surrogateescape")
         if location.passes and name == path + b"/" and not any(_is_fixed(other) and other.name == location.name[:-1] for other in locations):
-            return _Chosen(location, True, redirect=True)
+            return _Chosen(exact(location.name[:-1], location.place), True, redirect=True)
         if location.kind == "exact" and name == path:
             return _Chosen(location, True)
         if location.kind == "prefix" and path.startswith(name) and (best is None or len(location.name) > len(best.name)):

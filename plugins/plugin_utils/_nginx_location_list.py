@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.portside.stack.plugins.plugin_utils import _regex_tree as tree
-from ansible_collections.portside.stack.plugins.plugin_utils._regex_pcre import parse_pcre
+from ansible_collections.portside.stack.plugins.plugin_utils._regex_pcre import Pattern, parse_pcre
 
 KEYS = ("modifier", "pattern", "locations", "passes")
 _MODIFIERS = ("=", "^~", "~", "~*")
@@ -27,10 +27,19 @@ class Location(t.NamedTuple):
     name: str
     stops: bool  # ^~: no regular expression is asked
     passes: bool  # a prefix that ends in a slash and hands requests on: the path without the slash is redirected
-    node: tree.Node  # the paths it takes
-    unknown: str  # why that is not known exactly
+    pattern: Pattern  # the paths it takes
     inner: t.Tuple[t.Any, ...] = ()  # the locations in it that nginx asks
     asleep: t.Tuple[t.Any, ...] = ()  # those in it that it never does: in a regular expression, all but regular expressions
+
+    @property
+    def node(self) -> tree.Node:
+        """The paths it takes, and perhaps more."""
+        return self.pattern.node
+
+    @property
+    def unknown(self) -> str:
+        """Why they are more."""
+        return self.pattern.unknown
 
 
 class Refusal(t.NamedTuple):
@@ -97,9 +106,8 @@ def _location(entry: t.Any, place: t.Tuple[int, ...], parent: t.Optional[Locatio
     kind, modifier, name = _kind(modifier, name)
     if parent is not None:
         _judge_nesting(kind, name, parent)
-    node, why = _node(kind, modifier, name)
     passes = bool(entry.get("passes")) and kind in ("exact", "prefix") and name.endswith("/")
-    return Location(place, kind, modifier, name, modifier == "^~", passes, node, why)
+    return Location(place, kind, modifier, name, modifier == "^~", passes, _pattern(kind, modifier, name))
 
 
 def _kind(modifier: str, name: str) -> t.Tuple[str, str, str]:
@@ -114,15 +122,19 @@ def _kind(modifier: str, name: str) -> t.Tuple[str, str, str]:
     return {"=": "exact", "~": "regex", "~*": "regex"}.get(modifier, "prefix"), modifier, name
 
 
-def _node(kind: str, modifier: str, name: str) -> t.Tuple[tree.Node, str]:
+def _pattern(kind: str, modifier: str, name: str) -> Pattern:
     if kind == "regex":
         try:
-            pattern = parse_pcre(name, modifier == "~*")
+            return parse_pcre(name, modifier == "~*")
         except tree.BadRegex as error:
             raise _refused('pcre2_compile() failed: {0} in "{1}"'.format(error, name), "correct the regular expression") from error
-        return pattern.node, pattern.unknown
     letters = tree.text_node(name.encode("utf-8", "surrogateescape"))
-    return ("cat", (tree.BEGIN, letters) + ((tree.END,) if kind == "exact" else ())), ""
+    return Pattern(("cat", (tree.BEGIN, letters) + ((tree.END,) if kind == "exact" else ())))
+
+
+def exact(name: str, place: t.Tuple[int, ...] = ()) -> Location:
+    """A location for just that path, which is in no list."""
+    return Location(place, "exact", "=", name, False, False, _pattern("exact", "=", name))
 
 
 def _judge_nesting(kind: str, name: str, parent: Location) -> None:

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import re
 import typing as t
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
+from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 from ansible_collections.portside.stack.plugins.plugin_utils import _nginx_location as choice
 from ansible_collections.portside.stack.plugins.plugin_utils import _regex_tree as tree
 from ansible_collections.portside.stack.plugins.plugin_utils._nginx_location_list import Location, read_locations, shown
 from ansible_collections.portside.stack.plugins.plugin_utils._nginx_regions import Region, regions
-from ansible_collections.portside.stack.plugins.plugin_utils._regex_habits import asking, habits
+from ansible_collections.portside.stack.plugins.plugin_utils._regex_habits import Ask, asking, habits
 from ansible_collections.portside.stack.plugins.plugin_utils._regex_machine import TooCostly
 from ansible_collections.portside.stack.plugins.plugin_utils._regex_pcre import parse_pcre
 from ansible_collections.portside.stack.plugins.plugin_utils._regex_search import Question, Searcher
@@ -26,12 +27,30 @@ MOST_COVERING = 5
 _ROOTED = parse_pcre("^/", False).node
 _RESOLVED = parse_pcre(r"/\.\.?(/|\z)", False).node
 _DOUBLE = parse_pcre("//", False).node
-# What a plain prefix has that is meant as a regular expression, and how to write it instead.
-_LITERAL = (
-    (re.compile(r"^\^|\$$|\.\*|\\.|\[.*\]|\(.*\|.*\)"), "it looks like a regular expression, but is compared as plain text. Write ~ before it."),
-    (re.compile(r"\*"), "its star is an ordinary character, so it only takes paths with a star in them. Leave it out: a prefix takes all that begins with it."),
-    (re.compile("%[0-9A-Fa-f]{2}"), "it is compared with the decoded path, so its % is an ordinary character. Write the character itself."),
-    (re.compile(r"\?"), "its question mark is compared with the path, which never has a query. Write only the path."),
+_ANY = ((1, tree.BYTE),)
+_NO_LINE_END = ((1, 9), (11, tree.BYTE))
+# What a plain prefix has that is meant as something else, how to write it instead, and a regular expression of what is meant.
+_LITERAL: t.Tuple[t.Tuple[t.Pattern[str], str, t.Callable[[str], str]], ...] = (
+    (
+        re.compile(r"^\^|\$$|\.\*|\\.|\[.*\]|\(.*\|.*\)"),
+        "it looks like a regular expression, but is compared as plain text. Write ~ before it.",
+        lambda name: name,
+    ),
+    (
+        re.compile(r"\*"),
+        "its star is an ordinary character, so it only takes paths with a star in them. Leave it out: a prefix takes all that begins with it.",
+        lambda name: r"\A\Q" + name.replace("*", r"\E.*\Q"),
+    ),
+    (
+        re.compile("%[0-9A-Fa-f]{2}"),
+        "it is compared with the decoded path, so its % is an ordinary character. Write the character itself.",
+        lambda name: r"\A\Q" + unquote(name, errors="surrogateescape"),
+    ),
+    (
+        re.compile(r"\?"),
+        "its question mark is compared with the path, which never has a query. Write only the path.",
+        lambda name: r"\A\Q" + name.partition("?")[0],
+    ),
 )
 
 
@@ -74,7 +93,7 @@ class _Judge:
             if twin is not location:
                 yield _problem(location.place, "suspicious", "{0}: {1} has the same name. Rename one of them.".format(named(location), shown(twin.place)))
             return
-        if location.unknown:
+        if location.unknown and not self._answers(location):
             message = "{0}: what it matches cannot be decided here, because {1}. Ask nginx itself about it.".format(named(location), location.unknown)
             yield _problem(location.place, "suspicious", message)
         dead = self._dead(location)
@@ -84,55 +103,83 @@ class _Judge:
             yield _problem(location.place, "suspicious", "{0}: {1}".format(named(location), message), example)
 
     def _suspicions(self, location: Location) -> t.Iterator[t.Tuple[str, str]]:
+        ask = asking(self._find, spelled)
         if location.kind == "regex":
             if not location.unknown:
-                ask = asking(self._find, spelled)
                 yield from habits(location.node, location.name, ask, letters=False, anchor=len(location.place) == 1)
             return
-        for looks, message in _LITERAL:
+        for looks, message, meant in _LITERAL:
             if looks.search(location.name):
-                yield message, ""
+                yield message, _expected(meant(location.name), location, ask)
                 return
 
-    def _find(self, takes: t.Iterable[tree.Node], leaves: t.Iterable[tree.Node]) -> t.Optional[bytes]:
-        question = Question([_ROOTED, *takes], [*self.never, *leaves], ((1, tree.BYTE),), (_DOUBLE,))
-        found = self.searcher.find(question)
-        return None if found is None else bytes(found)
+    def _find(self, takes: t.Sequence[tree.Node], leaves: t.Sequence[tree.Node], alphabet: tree.Ranges = _ANY) -> t.Optional[bytes]:
+        needed: t.List[tree.Node] = []
+        while True:
+            found = self.searcher.find(Question([_ROOTED, *takes], [*self.never, *needed], alphabet, (_DOUBLE,)))
+            # Most leaves take no part in the answer, but all of them would take part in the work.
+            taker = found and next((node for node in leaves if self.searcher.matches(node, found)), None)
+            if not taker:
+                return None if found is None else bytes(found)
+            needed.append(taker)
 
     def _dead(self, location: Location) -> t.Optional[t.Tuple[t.Tuple[int, ...], Problem]]:
-        mine = [region for region in self.regions if region.answer is location or (region.answer and _within(region.answer, location))]
+        mine = self._regions(location)
         if not mine:
             message = "{0}: nginx asks no location in a regular expression but regular expressions. Move it out, or make it one.".format(named(location))
             return _problem(location.place, "dead", message)
         try:
-            if any(self._possible(region, unknown=True) for region in mine):
+            if any(self._path(region, _NO_LINE_END) for region in mine):
                 return None
-            if any(self._possible(region, unknown=False) for region in mine):
+            # Dots take no line ends, and a dollar leaves one: what is left by them alone is not what the location is for.
+            left = next(filter(None, (self._path(region) for region in mine)), None)
+            alphabet = _NO_LINE_END if left else _ANY
+            if any(self._path(region, alphabet, unknown=False) for region in mine):
+                if self._answers(location, unknown=False):
+                    return None
                 message = "{0}: whether any request comes to it cannot be decided, because expressions before it cannot.".format(named(location))
                 return _problem(location.place, "suspicious", message + " Ask nginx itself.")
-            taken, example = self._covering(location)
+            taken, example = self._covering(location, alphabet)
         except TooCostly:
             message = "{0}: whether any request comes to it takes too much work to decide. Write simpler expressions.".format(named(location))
             return _problem(location.place, "suspicious", message)
+        if left:
+            message = "{0}: only paths with a line end such as {1} come to it, because {2} all others. {3}"
+            told = _problem(location.place, "suspicious", message.format(named(location), spelled(left), _before(taken), _remedy(location)), spelled(left))
+            return told if taken else None
         if not taken:
             message = "{0}: no request has such a path: nginx begins it with /, decodes it, merges slashes and resolves . and .. . Correct or remove it."
             return _problem(location.place, "dead", message.format(named(location)))
-        covering = " and ".join(named(other) for other in taken[:MOST_COVERING]) + (" and others" if len(taken) > MOST_COVERING else "")
-        message = "{0}: no request comes to it, because {1} before it in nginx's order {2} all of its paths: {3} is answered by {4}. {5}".format(
-            named(location), covering, "takes" if len(taken) == 1 else "take", example, shown(taken[0].place), _remedy(location)
+        message = "{0}: no request comes to it, because {1} all of its paths: {2} is answered by {3}. {4}".format(
+            named(location), _before(taken), example, shown(taken[0].place), _remedy(location)
         )
         return _problem(location.place, "dead", message, example)
 
-    def _possible(self, region: Region, unknown: bool) -> bool:
-        leaves = [location.node for location in region.leaves if unknown or not location.unknown]
-        return self._find([location.node for location in region.takes], leaves) is not None
+    def _regions(self, location: Location) -> t.List[Region]:
+        return [region for region in self.regions if region.answer is location or (region.answer and _within(region.answer, location))]
 
-    def _covering(self, location: Location) -> t.Tuple[t.List[Location], str]:
+    def _answers(self, location: Location, unknown: bool = True) -> bool:
+        """Whether some request is found that comes to it for certain."""
+        for region in self._regions(location):
+            try:
+                path = self._path(region, unknown=unknown)
+                answer = None if path is None else choice.location_answering(self.locations, path)
+            except (TooCostly, StackError):
+                continue
+            if answer is not None and (answer is location or _within(answer, location)):
+                return True
+        return False
+
+    def _path(self, region: Region, alphabet: tree.Ranges = _ANY, unknown: bool = True) -> t.Optional[bytes]:
+        leaves = [location.node for location in region.leaves if unknown or not location.unknown]
+        return self._find([location.node for location in region.takes], leaves, alphabet)
+
+    def _covering(self, location: Location, alphabet: tree.Ranges) -> t.Tuple[t.List[Location], str]:
         """The locations that answer what this one would, and one such path."""
         taken: t.List[Location] = []
         example = ""
         while len(taken) <= MOST_COVERING:
-            path = self._find([location.node], [other.node for other in taken])
+            path = self._find([location.node], [other.node for other in taken], alphabet)
             other = None if path is None else choice.location_taking(self.locations, path)
             if path is None or other is None or other in taken:
                 break
@@ -143,6 +190,19 @@ class _Judge:
 
 def _within(location: Location, outer: Location) -> bool:
     return len(location.place) > len(outer.place) and location.place[: len(outer.place)] == outer.place
+
+
+def _before(taken: t.Sequence[Location]) -> str:
+    covering = " and ".join(named(other) for other in taken[:MOST_COVERING]) + (" and others" if len(taken) > MOST_COVERING else "")
+    return "{0} before it in nginx's order {1}".format(covering, "takes" if len(taken) == 1 else "take")
+
+
+def _expected(meant: str, location: Location, ask: Ask) -> str:
+    """A path that the location is meant to take, and does not."""
+    try:
+        return ask([parse_pcre(meant, False).node], [location.node]) or ""
+    except tree.BadRegex:
+        return ""
 
 
 def _remedy(location: Location) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.portside.stack.plugins.plugin_utils._nginx_location_list import Location
+from ansible_collections.portside.stack.plugins.plugin_utils._nginx_location_list import Location, exact
 
 
 class Region(t.NamedTuple):
@@ -26,7 +26,7 @@ class Region(t.NamedTuple):
 
 
 def regions(locations: t.Sequence[Location]) -> t.Iterator[Region]:
-    """The regions of one level, disjoint, which together are all paths. Redirects are left out: they depend on no other location."""
+    """The regions of one level, disjoint, which together are all paths."""
     expressions = [location for location in locations if location.kind == "regex"]
     for region, stops in _fixed(locations):
         if region.final or stops:
@@ -43,6 +43,9 @@ def regions(locations: t.Sequence[Location]) -> t.Iterator[Region]:
 def _fixed(locations: t.Sequence[Location]) -> t.Iterator[t.Tuple[Region, bool]]:
     """By the locations that are no regular expressions, and whether those are not asked behind it."""
     fixed = [location for location in locations if location.kind in ("exact", "prefix")]
+    names = {location.name for location in fixed}
+    # A redirect is decided like an exact location, which is none of the list.
+    fixed += [exact(location.name[:-1]) for location in fixed if location.passes and location.name[:-1] not in names]
     for location in fixed:
         if location.kind == "exact":
             yield Region((location,), (), location, True), True

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The regular expressions of PCRE2 as nginx compiles them: on bytes, with PCRE's own words for a refusal.
 
-Look-ahead is understood. What no finite automaton can do (back references, recursion), look-behind, what keeps PCRE from backtracking, and
-what differs between releases of PCRE2, is told as unknown.
+What no finite automaton can do (back references), look-behind, and most of what keeps PCRE from backtracking is only understood for one
+text. Recursion, verbs, Unicode, and what differs between releases of PCRE2, is told as unknown.
 
 This plugin util is PRIVATE to the portside.stack collection. It can have breaking changes at any time.
 """
@@ -16,6 +16,7 @@ import typing as t
 
 from ansible_collections.portside.stack.plugins.plugin_utils import _regex_pcre_class as escapes
 from ansible_collections.portside.stack.plugins.plugin_utils import _regex_tree as tree
+from ansible_collections.portside.stack.plugins.plugin_utils._regex_backtrack import lengths, regular
 
 LONGEST = 3000
 MOST_REPEATS = 65535
@@ -30,26 +31,37 @@ _ASSERTIONS = {
 _REPEAT = re.compile(r"\{([0-9]+)(?:(,)([0-9]*))?\}")
 # A repetition to some releases of PCRE2, and literal text to others.
 _NEW_REPEAT = re.compile(r"\{ *(?:[0-9]+ *,? *[0-9]*|, *[0-9]+) *\}")
-_NAMED = re.compile(r"\?(?:P?<([A-Za-z_][0-9A-Za-z_]{0,31})>|'([A-Za-z_][0-9A-Za-z_]{0,31})')")
 _OPTIONS = re.compile(r"\?(\^?)([a-zA-Z]*)(?:-([a-zA-Z]*))?([:)])")
 _PARTED = re.compile(r"(?:\\Q?\\?E|\(\?#[^)]*\))+[+?]")
+_NAME = "[A-Za-z_][0-9A-Za-z_]{0,31}"
+_BACK = re.compile(r"k<({0})>|k'({0})'|[gk]\{{({0})\}}|g([+-]?[0-9]+)|g\{{([+-]?[0-9]+)\}}|([1-9][0-9]*)".format(_NAME))
+_NAMED = re.compile(r"\?(?:P?<({0})>|'({0})')".format(_NAME))
+_PYTHONS_BACK = re.compile(r"\?P=({0})\)".format(_NAME))
 _CANNOT = "quantifier does not follow a repeatable item"
+
+
+class Pattern(t.NamedTuple):
+    """As in ``_regex_tree``; where it is not known exactly, perhaps with what a Backtracker makes of it."""
+
+    node: tree.Node
+    unknown: str = ""
+    exact: t.Optional[tree.Node] = None
 
 
 class _Unknowable(Exception):
     """Nothing can be said about the whole expression."""
 
 
-def parse_pcre(text: str, caseless: bool) -> tree.Pattern:
+def parse_pcre(text: str, caseless: bool) -> Pattern:
     """The expression as nginx understands it, for texts of bytes; raises BadRegex where PCRE2 refuses it."""
     raw = text.encode("utf-8", "surrogateescape").decode("latin-1")
     if len(raw) > LONGEST:
-        return tree.Pattern(tree.anything(tree.BYTE), tree.BYTE, "it has more than {0} bytes".format(LONGEST))
+        return Pattern(tree.anything(tree.BYTE), "it has more than {0} bytes".format(LONGEST))
     reader = _Reader(raw, caseless)
     try:
         return reader.pattern()
     except _Unknowable as error:
-        return tree.Pattern(tree.anything(tree.BYTE), tree.BYTE, str(error))
+        return Pattern(tree.anything(tree.BYTE), str(error))
 
 
 class _Reader:
@@ -57,13 +69,12 @@ class _Reader:
         self.text = text
         self.at = 0
         self.groups = tree.Groups(frozenset("i" if caseless else ""))
-        self.unknown = ""
-        self.denies = False
         self.names: t.Set[str] = set()
         self.captures = 0
-        self.referred = 0
+        self.referred: t.Set[t.Union[int, str]] = set()
+        self.renumbers = False
 
-    def pattern(self) -> tree.Pattern:
+    def pattern(self) -> Pattern:
         repeatable = False
         while self.at < len(self.text):
             repeatable = self._token(repeatable)
@@ -71,11 +82,13 @@ class _Reader:
                 raise _Unknowable("its groups are nested too deeply")
         if self.groups.still_open():
             raise tree.BadRegex("missing closing parenthesis")
-        if self.referred > self.captures:
+        if any(name not in self.names if isinstance(name, str) else not 0 < name <= self.captures for name in self.referred):
             raise tree.BadRegex("reference to non-existent subpattern")
-        if self.unknown and self.denies:
-            raise _Unknowable(self.unknown)
-        return tree.Pattern(self.groups.finish(), tree.BYTE, self.unknown)
+        if self.referred and self.renumbers:
+            raise _Unknowable("it refers back to groups that share a number or a name")
+        exact = self.groups.finish()
+        node, unknown = regular(exact)
+        return Pattern(node, unknown, exact if unknown else None)
 
     def _token(self, repeatable: bool) -> bool:
         """Reads one; whether a quantifier may follow."""
@@ -136,36 +149,38 @@ class _Reader:
             raise _Unknowable("a quantifier is parted by a comment")
         follows = self.text[self.at : self.at + 1]
         self.at += follows in ("?", "+")
-        if follows == "+":
-            self.unknown = "it has a possessive quantifier"
         self.groups.repeat(*counts)
+        repeated = self.groups.items[-1]
+        if follows == "+":
+            self.groups.items[-1] = ("atomic", repeated)
+        elif (follows == "?") != ("U" in self.groups.flags):
+            self.groups.items[-1] = ("lazy",) + repeated[1:]
 
     def _group(self, repeatable: bool) -> bool:
         rest = self.text[self.at : self.at + 4]
         if rest.startswith("*") and re.match(r"\*[A-Za-z:]", rest):
             raise _Unknowable("it begins with or has a verb, (*...)")
-        if not rest.startswith("?"):
-            self.captures += 1
-            self.groups.open()
-            return False
+        back = _PYTHONS_BACK.match(self.text, self.at)
+        if back:
+            self.at = back.end()
+            return self._refer(back.group(1))
         named = _NAMED.match(self.text, self.at)
-        if named:
-            self._name(named.group(1) or named.group(2))
-            self.at = named.end()
+        if named or not rest.startswith("?"):
             self.captures += 1
-            self.groups.open()
+            self._open(self.captures, *(self._named(named) if named else ()))
             return False
         for start, wrap in (
-            ("?:", lambda node: node),
-            ("?|", lambda node: node),
-            ("?>", self._unsure("it has an atomic group")),
+            ("?:", lambda node: ("group", node, ())),
+            ("?|", lambda node: ("group", node, ())),
+            ("?>", lambda node: ("atomic", node)),
             ("?=", lambda node: ("look", node, True)),
-            ("?!", self._denied),
-            ("?<=", self._unsure("it looks behind", gone=True)),
-            ("?<!", self._unsure("it looks behind", gone=True)),
+            ("?!", lambda node: ("look", node, False)),
+            ("?<=", lambda node: self._behind(node, True)),
+            ("?<!", lambda node: self._behind(node, False)),
         ):
             if rest.startswith(start):
                 self.at += len(start)
+                self.renumbers |= start == "?|"
                 self.groups.open(wrap)
                 return False
         if rest.startswith("?#"):
@@ -176,21 +191,38 @@ class _Reader:
             return repeatable
         return self._options()
 
-    def _unsure(self, why: str, gone: bool = False) -> t.Callable[[tree.Node], tree.Node]:
-        def wrap(node: tree.Node) -> tree.Node:
-            self.unknown = why
-            return tree.EMPTY if gone else node
+    def _refer(self, word: str, octal: bool = False) -> bool:
+        """Adds a back reference, unless it is an octal number."""
+        name: t.Union[int, str] = word
+        if not re.match("[A-Za-z_]", word):
+            name = int(word) + {"-": self.captures + 1, "+": self.captures}.get(word[0], 0)
+            if octal and name > max(self.captures, 9) and word[0] not in "89":
+                return False
+        self.referred.add(name)
+        self._add(("back", (name, "i" in self.groups.flags)))
+        return True
 
-        return wrap
+    def _open(self, *names: t.Union[int, str]) -> None:
+        self.groups.open(lambda node: ("group", node, names))
 
-    def _denied(self, node: tree.Node) -> tree.Node:
-        self.denies = True
-        return ("look", node, False)
-
-    def _name(self, name: str) -> None:
+    def _named(self, named: t.Match[str]) -> t.Tuple[str]:
+        name = named.group(1) or named.group(2)
         if name in self.names and "J" not in self.groups.flags:
+            if self.renumbers:
+                raise _Unknowable("it has groups that share a number or a name")
             raise tree.BadRegex("two named subpatterns have the same name (PCRE2_DUPNAMES not set)")
+        self.renumbers |= name in self.names
         self.names.add(name)
+        self.at = named.end()
+        return (name,)
+
+    def _behind(self, node: tree.Node, positive: bool) -> tree.Node:
+        for low, high in map(lengths, node[1] if node[0] == "alt" else (node,)):
+            if high is None and not self.referred:
+                raise tree.BadRegex("lookbehind assertion is not fixed length")
+            if high != low:
+                raise _Unknowable("releases of PCRE2 differ in whether they look behind for texts of several lengths")
+        return ("behind", node, positive)
 
     def _options(self) -> bool:
         options = _OPTIONS.match(self.text, self.at)
@@ -208,7 +240,7 @@ class _Reader:
         flags = (set() if reset else set(self.groups.flags)) | set(adding)
         self.at = options.end()
         if end == ":":
-            self.groups.open()
+            self._open()
         self.groups.flags = frozenset(flags - set(removing or ""))
         return False
 
@@ -233,14 +265,9 @@ class _Reader:
             self._add(_ASSERTIONS[char])
             self.at += 1
             return False
-        if re.match("[1-9]", char):
-            number = re.compile("[0-9]+").match(self.text, self.at)
-            if len(number.group()) > 1:
-                raise _Unknowable("it has a back reference or an octal number")
-            self.referred = max(self.referred, int(number.group()))
-            self.at = number.end()
-            self.unknown = "it has a back reference"
-            self._add(tree.anything(tree.BYTE))
+        back = _BACK.match(self.text, self.at)
+        if back and self._refer(back.group(back.lastindex), octal=back.lastindex == 6):
+            self.at = back.end()
             return True
         if char in ("g", "k", "K", "R", "X", "p", "P"):
             raise _Unknowable("it has \\{0}".format(char))

@@ -10,7 +10,11 @@ from ansible_collections.portside.stack.plugins.module_utils._errors import Stac
 from ansible_collections.portside.stack.plugins.plugin_utils._nginx_location import nginx_location
 from ansible_collections.portside.stack.plugins.plugin_utils._nginx_path import nginx_path
 from ansible_collections.portside.stack.plugins.plugin_utils._nginx_problems import nginx_problems
-from hypothesis import given, settings
+from ansible_collections.portside.stack.plugins.plugin_utils._regex_backtrack import Backtracker
+from ansible_collections.portside.stack.plugins.plugin_utils._regex_machine import Effort, Machine
+from ansible_collections.portside.stack.plugins.plugin_utils._regex_pcre import parse_pcre
+from ansible_collections.portside.stack.plugins.plugin_utils._regex_tree import BadRegex
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 
@@ -99,9 +103,29 @@ def test_nginx_answers_400_by_itself(target):
         (["~ /\\.(?!well-known)", "/"], "/.git", 0),
         (["~ /\\.(?!well-known)", "/"], "/.well-known/x", 1),
         (["~ (*UTF8)é", "/"], "/a", StackError),
-        (["~ (a)\\1", "/"], "/aa", StackError),
-        (["~ x(a)\\1", "/"], "/aa", 1),
-        (["^~ /a", "~ (a)\\1"], "/aa", 0),
+        (["~ (?x)a b", "/"], "/ab", StackError),
+        (["^~ /a", "~ (?x)a b"], "/ab", 0),
+        # What no automaton can do.
+        (["~ (a)\\1", "/"], "/aa", 0),
+        (["~ (a)\\1", "/"], "/aba", 1),
+        (["~* ^/(?<v>a.)/\\k<v>$", "/"], "/ab/AB", 0),
+        (["~ ^/(a|b)\\g{-1}", "/"], "/ab", 1),
+        (["~ (?<!\\.min)\\.js$", "/"], "/a.js", 0),
+        (["~ (?<!\\.min)\\.js$", "/"], "/a.min.js", 1),
+        (["~ (?<=/|b)c", "/"], "/ac", 1),
+        (["~ ^/(?<!/)", "/"], "/", 1),
+        (["~ ^/(?>a|ab)c", "/"], "/abc", 1),
+        (["~ ^/(?>ab|a)c", "/"], "/abc", 0),
+        (["~ ^/(?:ab|a)++bc", "/"], "/abc", 1),
+        (["~ ^/(?!(?>a|ab)c)", "/"], "/abc", 0),
+        (["~ ^/(?>a*?)b", "/"], "/ab", 1),
+        (["~ ^/(?U)(?>a*)b", "/"], "/ab", 1),
+        (["~ ^/(?:(a|)*)*+b\\1$", "/"], "/aab", 0),
+        # What one can.
+        (["~ ^/[^/]++/", "/"], "/a/", 0),
+        (["~ ^/.*+b", "/"], "/ab", 1),
+        (["~ ^/(?>a{1,2})a", "/"], "/aa", 1),
+        (["~ ^/(?:ab){1,2}+$", "/"], "/abab", 0),
     ],
 )
 def test_choice(locations, target, answer):
@@ -119,7 +143,9 @@ def test_who_passes_requests_on_gets_a_redirect_for_the_missing_slash():
     assert nginx_location([{"modifier": "=", "pattern": "/user"}, passing], "/user") == 0
     assert nginx_location([{"pattern": "/user"}, passing], "/user") == 0
     # Decided before the regular expressions.
-    assert nginx_location([{"modifier": "~", "pattern": "user"}, passing], "/user") is None
+    expressions = written("~ user", "~ ^/user\\z")
+    assert nginx_location([*expressions, passing], "/user") is None
+    assert [(rule, kind, example) for rule, kind, example in found([expressions[1], passing]) if kind == "dead"] == [(0, "dead", "/user")]
 
 
 NESTED = [
@@ -148,6 +174,10 @@ def test_a_name_that_nginx_accepts_twice_is_told():
         ["/api", "/apiary", "/apiary/x", "~ ^/index\\.php(?:$|/)", r"~ ^/(?:build|tests|config|lib)(?:$|/)", r"~ /(?:uploads|files)/.*\.php$", "= /robots.txt"],
         ["/", r"~ ^/(?<user>[^/]+)/feed$", r"~ ^/v\d+\.\d+/", r"~* ^/static/.*\.woff2?$"],
         ["^~ /a/", "/a/b/", "~ ^/a/b/c"],
+        ["~ ^/[^/]++/feed$", "~ ^/(?>[0-9]+)/x", r"~ \n", "~ ^/$"],
+        # One path shows that they answer.
+        [r"~ (?<!\.min)\.js$", r"~ \.min\.js$", "~ ^/(?>b|bc)/"],
+        ["/", *[r"~ \.kind{0}$".format(number) for number in range(150)]],
     ],
 )
 def test_a_good_configuration_has_no_findings(locations):
@@ -167,11 +197,15 @@ def test_a_good_configuration_has_no_findings(locations):
         (["/a//b"], (0, "dead", "")),
         (["= /a/../b"], (0, "dead", "")),
         (["api"], (0, "dead", "")),
-        (["/api*"], (0, "suspicious", "")),
-        (["\\.php$"], (0, "suspicious", "")),
-        (["/api/.*"], (0, "suspicious", "")),
-        (["/a%20b"], (0, "suspicious", "")),
-        (["= /a?b=c"], (0, "suspicious", "")),
+        (["/api*"], (0, "suspicious", "/api")),
+        (["\\.php$"], (0, "suspicious", "/.php")),
+        (["/api/.*"], (0, "suspicious", "/api/")),
+        (["/(a$"], (0, "suspicious", "")),
+        (["/a%20b"], (0, "suspicious", "/a%20b")),
+        (["= /a?b=c"], (0, "suspicious", "/a")),
+        # Only with a line end in the path.
+        (["~ ^/a$", "= /a"], (0, "suspicious", "/a%0A")),
+        (["/api", "~ ^/.*$"], (0, "suspicious", "/api%0Aa")),
         (["~ /api*"], (0, "suspicious", "/ap")),
         (["~* /API*"], (0, "suspicious", "/ap")),
         (["~ /api/"], (0, "suspicious", "/a/api/")),
@@ -179,6 +213,7 @@ def test_a_good_configuration_has_no_findings(locations):
         (["~ ^/(a|b).json"], (0, "suspicious", "/aajson")),
         (["~ ^/a%20b"], (0, "suspicious", "")),
         (["~ (a)\\1"], (0, "suspicious", "")),
+        (["~ ^/(?<!a)b", "~ ^/b"], (1, "suspicious", "")),
         (["~ ^/(a)\\1", "/aa"], (1, "suspicious", "")),
         (["~ ^/(a|b)*a(a|b){20}$", "~ ^/(a|b)*b(a|b){20}$"], (1, "suspicious", "")),
     ],
@@ -228,6 +263,20 @@ def test_a_dead_location_answers_nothing(locations, paths):
             assert nginx_location(locations, "/" + path) not in dead
         except StackError as error:
             assert "cannot be decided" in str(error)
+
+
+@settings(deadline=None)
+@given(PATTERN, st.lists(st.text("ab/.^$\n", max_size=6), max_size=10))
+def test_going_back_finds_what_the_automaton_does(pattern, paths):
+    """What looks behind is matched by going back; here it adds nothing, since no path holds a zero byte."""
+    try:
+        read = parse_pcre("(?<!\\0)(?:{0})".format(pattern), False)
+        alone = parse_pcre(pattern, False)
+    except BadRegex:
+        return
+    assume(not alone.unknown)
+    for path in (path.encode() for path in paths):
+        assert Backtracker(read.exact, Effort(10**6)).matches(path) == Machine(alone.node, Effort(10**6)).matches(path)
 
 
 @given(

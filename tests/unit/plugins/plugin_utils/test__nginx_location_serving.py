@@ -32,6 +32,14 @@ EXPRESSIONS = [
         "^(?:/a)*$",
         "(?s)^/a.b",
         r"\xc3\xa9",
+        r"(?<!a)/b",
+        r"(?<=/a|x)b",
+        r"(?<!\.jpg)$",
+        r"^/([^/])\1",
+        r"(?i)/(?<n>a)b?\k<n>",
+        "^/[^/]++/",
+        "^/(?>a|ab)/",
+        "^/(?:ab|a)*+/?b",
     ],
 ]
 PIECES = [
@@ -141,6 +149,7 @@ REFUSED = [
     *[
         [{"modifier": "~", "pattern": pattern}]
         for pattern in ("(", "a)", "[a", "*", "a**", "^*", "(?P<n", "[z-a]", "[[:foo:]]", "[:alpha:]", "a{3,2}", r"\y", "(?<n>a)(?<n>b)", r"(a)\2", "\\")
+        + ("(?<=a*)b", r"\k<n>(a)", r"(a)\g{-2}")
     ],
 ]
 ACCEPTED = [
@@ -160,6 +169,7 @@ ACCEPTED = [
     *[
         [{"modifier": "~", "pattern": pattern}]
         for pattern in ("a++", "(?>a)", "(?<=a)b", r"(a)\1", "[]a]", "(?|a|b)", "{3", "a{,", r"\Qa", "(?#x)a", "a}", "(?i)a", "]")
+        + (r"\k<n>(?<n>a)", r"(a)\g{-1}", "(?<=a|bc)d", r"(a)\10", "(?|(?<n>a)|(?<n>b))", "(?P<n>a)(?P=n)", "(?<=(?=a+)b)c")
     ],
 ]
 
