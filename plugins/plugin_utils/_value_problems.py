@@ -18,6 +18,7 @@ from ansible_collections.portside.stack.plugins.plugin_utils._production_rules i
 from ansible_collections.portside.stack.plugins.plugin_utils._production_waivers import PRODUCTION, faults, waived
 from ansible_collections.portside.stack.plugins.plugin_utils._report import Report
 from ansible_collections.portside.stack.plugins.plugin_utils._settings import settings
+from ansible_collections.portside.stack.plugins.plugin_utils._tunnel_credentials import credentials_problem
 from ansible_collections.portside.stack.plugins.plugin_utils._used_secrets import used_secrets, with_parts
 
 # Shorter values stand anywhere by chance.
@@ -61,10 +62,19 @@ def _one_stack(report: Report, stack: model.Mapping, given: model.Mapping) -> No
             report.add(where, "its value was never chosen: {0}; put one of your own into stack_secrets, or have it made on the host".format(reason))
         else:
             values[name] = text
+    _tunnel_problems(report, model.mapping(stack.get("edge")), values)
     if stack.get("environment") == PRODUCTION:
         _production_problems(report, stack, values)
     sought = {form: name for name, value in values.items() if not _IDENTITY.search(name) for form in _forms(value) if len(form) >= _LEAST_FOUND}
     _open_problems(report, stack, sought)
+
+
+def _tunnel_problems(report: Report, edge: model.Mapping, values: Values) -> None:
+    name, tunnel = edge.get("credentials"), edge.get("tunnel")
+    if isinstance(tunnel, str) and isinstance(name, str) and name in values:
+        problem = credentials_problem(values[name], tunnel)
+        if problem:
+            report.add("secrets.{0}".format(name), problem)
 
 
 def _text(value: t.Any) -> t.Optional[str]:

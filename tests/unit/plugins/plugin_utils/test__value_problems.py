@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import json
 from urllib.parse import quote
 
 import pytest
@@ -173,3 +174,40 @@ def test_anything_at_all_is_borne(stacks, stack_secrets, service, values):
     assert isinstance(value_problems(stacks, stack_secrets), list)
     declared = {"name": "shop", "environment": "production", "services": {"api": service}, "secrets": values, "secret_environment": service}
     assert all(isinstance(problem, str) for problem in value_problems([declared], {"shop": values}))
+
+
+TUNNEL = "6ff42ae2-765d-4adf-8112-31c55c1551ef"
+CREDENTIALS = {"AccountTag": "0123456789abcdef", "TunnelSecret": "q7Zr9Kx2vB4mN8pL3wT6yH1sD5fG0jC9aE7uR4iO2xU=", "TunnelID": TUNNEL}
+
+
+def of_a_tunnel(value, **edge):
+    return problems(value, edge={"kind": "cloudflared", "tunnel": TUNNEL, "credentials": "a", **edge})
+
+
+@pytest.mark.parametrize(
+    "value, words",
+    [
+        ("-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0\n", ["cert.pem"]),
+        ("eyJhIjoiMDEyMzQ1Njc4OWFiY2RlZiIsInQiOiI2ZmY0MmFlMiJ9", ["a token", "kept at Cloudflare"]),
+        ("tunnel-credentials.json", ["no JSON"]),
+        (json.dumps([CREDENTIALS]), ["no credentials"]),
+        (json.dumps({**CREDENTIALS, "AccountTag": " "}), ["no AccountTag"]),
+        (json.dumps({key: value for key, value in CREDENTIALS.items() if key != "TunnelSecret"}), ["no TunnelSecret"]),
+        (json.dumps({**CREDENTIALS, "TunnelSecret": 5}), ["no TunnelSecret"]),
+        (json.dumps({**CREDENTIALS, "TunnelSecret": CREDENTIALS["TunnelSecret"][:-3]}), ["not base64", "not whole"]),
+        (json.dumps({**CREDENTIALS, "TunnelID": "00000000-765d-4adf-8112-31c55c1551ef"}), ["another tunnel", TUNNEL, "edge.tunnel"]),
+    ],
+)
+def test_what_connects_no_tunnel_is_refused_before_it_is_tried(value, words):
+    (problem,) = of_a_tunnel(value)
+    assert problem.startswith("stack 'shop', key 'secrets.a': ")
+    assert "stack_secrets" in problem and all(word in problem for word in words)
+    assert CREDENTIALS["TunnelSecret"][:-3] not in problem and CREDENTIALS["AccountTag"] not in problem and value[:20] not in problem
+
+
+def test_credentials_are_read_as_cloudflared_reads_them():
+    older = {key: value for key, value in CREDENTIALS.items() if key != "TunnelID"}
+    shouted = {key.upper(): value for key, value in CREDENTIALS.items()}
+    for found in (CREDENTIALS, older, {**CREDENTIALS, "TunnelID": TUNNEL.upper(), "Endpoint": "fed"}, shouted):
+        assert of_a_tunnel("\n" + json.dumps(found, indent=1)) == []
+    assert of_a_tunnel("no credentials " + STRONG, tunnel=None, credentials="idle") == []
