@@ -21,12 +21,12 @@ from ansible_collections.portside.stack.plugins.module_utils._engine import Engi
 # Fresh connections that all have to get the same answer: workers of before are still there for a moment.
 _ANSWERS = 5
 _DEADLINE = 20.0
-# Each look may be a line in the log, in which people are to find why.
 _INTERVAL, _LONGEST = 0.1, 2.0
 _TIMEOUT = 3.0
 # Seconds: who restarts it wants it to serve.
 _GRACE = 2
-_LOG_LINES = 200
+# Of a busy site all but a few are of requests.
+_LOG_LINES = 5000
 # The engine's own, for a health check that says nothing of it, and how long one that was told to end may take to.
 _CHECK_SECONDS, _CHECK_GRACE = 30.0, 5
 _GRAVE = re.compile(r"\[(?:emerg|alert|crit)\]")

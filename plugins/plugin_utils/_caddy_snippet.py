@@ -17,7 +17,7 @@ import typing as t
 from ansible_collections.portside.stack.plugins.plugin_utils._cloudflared_ingress import path_regex
 from ansible_collections.portside.stack.plugins.plugin_utils._nginx_route import STREAM_TIMEOUT, allowed_methods, label
 from ansible_collections.portside.stack.plugins.plugin_utils._nginx_text import block, comment
-from ansible_collections.portside.stack.plugins.plugin_utils._nginx_words import CLIENT_ADDRESS, UNBELIEVED
+from ansible_collections.portside.stack.plugins.plugin_utils._nginx_words import CLIENT_ADDRESS, UNBELIEVED, WEBSOCKET_ALONE
 from ansible_collections.portside.stack.plugins.plugin_utils._routes import Route, route_table
 
 # By what the client sent, and by what that means decoded: the same paths that nginx refuses.
@@ -69,12 +69,21 @@ def _handled(name: str, route: Route, upstreams: t.Mapping[Route, str]) -> t.Lis
         lines += block("request_body", ["max_size {0}".format(_size(route.max_body))])
     if route.strip_prefix:
         lines.append("uri strip_prefix {0}".format(_word(route.path.rstrip("/"))))
+    lines += _upgrade(name, route)
     seconds = route.timeout or (STREAM_TIMEOUT if route.stream else _TIMEOUT)
     transport = ["dial_timeout 2s", "read_timeout {0}s".format(seconds), "write_timeout {0}s".format(seconds)]
     held = ["flush_interval -1"] if route.stream == "sse" else []
     # Else a reload would end them.
     held += ["stream_close_delay 10m"] if route.stream else []
     return [*lines, *block("reverse_proxy " + upstreams[route], [*_HEADERS, *held, *block("transport http", transport)])]
+
+
+def _upgrade(name: str, route: Route) -> t.List[str]:
+    """Caddy hands every protocol on that a client wishes to change to, and the answers of the service then pass unseen."""
+    if route.stream != "websocket":
+        return ["request_header -Upgrade"]
+    other = name + "_other_protocol"
+    return [WEBSOCKET_ALONE, "{0} not header_regexp Upgrade {1}".format(other, _word(r"^(?i:websocket)\z")), "request_header {0} -Upgrade".format(other)]
 
 
 def _word(text: str) -> str:

@@ -33,6 +33,8 @@ _METRICS = "127.0.0.1:20241"
 _IMAGES = {NGINX: "nginx:1.28", CLOUDFLARED: "cloudflare/cloudflared:2026.8.2"}
 # The user of cloudflared's image: https://github.com/cloudflare/cloudflared/blob/master/Dockerfile
 _CLOUDFLARED_USER = "65532"
+# For requests. Both programs take no new ones from the moment they are told to end, and would wait for open streams.
+_GRACE = "2s"
 
 Routes = t.Sequence[Route]
 
@@ -127,6 +129,7 @@ def _nginx(stack: model.Mapping, routes: Routes) -> model.Mapping:
         **_needs(stack, routes),
         # The image says so as well; others need not.
         "stop_signal": "SIGQUIT",
+        "stop_grace_period": _GRACE,
         # Any answer shows that it is up; a path of its own, as a route may take the place of /health.
         "healthcheck": _check("curl", "-sS", "-o", "/dev/null", "http://127.0.0.1" + places.OWN),
     }
@@ -139,6 +142,7 @@ def _cloudflared(stack: model.Mapping, routes: Routes) -> model.Mapping:
         "command": ["tunnel", "--no-autoupdate", "--config", CLOUDFLARED_CONFIG, "--metrics", _METRICS, "run"],
         **_joined(stack, routes),
         **({"depends_on": [front]} if front else _needs(stack, routes)),
+        "stop_grace_period": _GRACE,
         "healthcheck": _check("cloudflared", "tunnel", "--metrics", _METRICS, "ready"),
     }
 

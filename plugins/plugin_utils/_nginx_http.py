@@ -14,7 +14,7 @@ import typing as t
 from ansible_collections.portside.stack.plugins.plugin_utils import _stack_model as model
 from ansible_collections.portside.stack.plugins.plugin_utils._nginx_route import edge_max_body, zone
 from ansible_collections.portside.stack.plugins.plugin_utils._nginx_text import DOLLAR, block, plain, value
-from ansible_collections.portside.stack.plugins.plugin_utils._nginx_words import BROKEN, CLIENT_ADDRESS, REFUSED, SOUND_PATH, UNBELIEVED
+from ansible_collections.portside.stack.plugins.plugin_utils._nginx_words import BROKEN, CLIENT_ADDRESS, REFUSED, SOUND_PATH, UNBELIEVED, WEBSOCKET_ALONE
 from ansible_collections.portside.stack.plugins.plugin_utils._routes import Route
 
 Version = t.Tuple[int, ...]
@@ -37,6 +37,8 @@ _BASE = [
     "types_hash_max_size 2048;",
     "server_names_hash_max_size 4096;",
     "server_names_hash_bucket_size 512;",
+    "# For variables with the names of long headers.",
+    "variables_hash_bucket_size 256;",
     "server_tokens off;",
     "# The port that clients see is not the one in the container.",
     "absolute_redirect off;",
@@ -69,7 +71,11 @@ _HOST = [
     "# The host that was asked for, with the port that the client sees, if it gave one.",
     *block('map "$host|$http_host" $edge_host', ["default $host;", '"~*^([^|]+)\\|\\1:[0-9]{1,5}\\z" $http_host;']),
 ]
-_UPGRADE = block("map $http_upgrade $edge_connection_upgrade", ["default upgrade;", '"" close;'])
+_UPGRADE = [
+    WEBSOCKET_ALONE,
+    *block("map $http_upgrade $edge_websocket", ['default "";', '"~*^websocket\\z" websocket;']),
+    *block("map $edge_websocket $edge_connection_upgrade", ["default upgrade;", '"" close;']),
+]
 _PROXY = [
     "# Names are looked up again when they are used: containers get new addresses, and nginx starts without them.",
     "resolver 127.0.0.11 valid=2s ipv6=off;",

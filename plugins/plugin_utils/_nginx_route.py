@@ -105,7 +105,7 @@ def _proxied(stack: model.Mapping, found: Location, route: Route) -> t.List[str]
         # It may be far away.
         lines.append("proxy_connect_timeout 10s;")
     if route.stream == "websocket":
-        lines += ["set $edge_upgrade $http_upgrade;", "set $edge_connection $edge_connection_upgrade;"]
+        lines += ["set $edge_upgrade $edge_websocket;", "set $edge_connection $edge_connection_upgrade;"]
     if route.rate:
         lines.append("limit_req zone=route_{0}{1};".format(route.index, " burst={0} nodelay".format(route.burst) if route.burst else ""))
     lines += transfer(route, route.max_body or edge_max_body(edges.edge_of(stack)))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.portside.stack.plugins.module_utils import _edge_places as places
+from ansible_collections.portside.stack.plugins.module_utils._edge_certificates import is_address
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 from ansible_collections.portside.stack.plugins.module_utils._ports import parse_ports
 from ansible_collections.portside.stack.plugins.plugin_utils import _edge as edges
@@ -60,9 +61,9 @@ def servers(stack: model.Mapping, nginx: t.Tuple[int, ...]) -> Blocks:
             found.append(_server("Every host: on to HTTPS.", plain_one.lines(), leading))
         else:
             found += [_server("Declared hosts: on to HTTPS.", plain_one.lines(named), leading)] if named else []
-            found.append(_nobody(stack, plain_one))
+            found.append(_nobody(stack, plain_one, named))
     if "" not in by_host:
-        found.append(_nobody(stack, listener))
+        found.append(_nobody(stack, listener, named))
     for names, routes, settings in _groups(stack, by_host, tls):
         title = "Every host that has no server of its own." if names == [""] else "For " + ", ".join(names)
         found.append(_server(title, [*listener.lines([name for name in names if name]), *settings], _answers(stack, routes, not tls)))
@@ -82,12 +83,16 @@ def _groups(stack: model.Mapping, by_host: t.Dict[str, t.List[Route]], tls: bool
     return found
 
 
-def _nobody(stack: model.Mapping, listener: _Listener) -> t.List[str]:
+def _nobody(stack: model.Mapping, listener: _Listener, named: t.Sequence[str]) -> t.List[str]:
     """The server for hosts that nobody declared."""
     # Hung up on, cloudflared would answer 502, as if something were broken.
     refused = block("location /", ["return {0};".format(404 if edges.edge_of(stack).get("tunnel") else 444)])
     if listener.port == _HTTPS:
-        return _server("Other hosts with TLS: not even a certificate is shown.", [*listener.lines(), "ssl_reject_handshake on;"], [*_own(), refused])
+        title, settings = "Other hosts with TLS: not even a certificate is shown.", ["ssl_reject_handshake on;"]
+        address = next((host for host in named if is_address(host)), "")
+        if address:
+            title, settings = "Other hosts with TLS, and the handshakes of those who ask by address, which have no name.", _certificate(stack, address)
+        return _server(title, [*listener.lines(), *settings], [*_own(), refused])
     return _server("Other hosts: nothing but what deployments and authorities ask for.", listener.lines(), _plain_answers(stack) + [refused])
 
 
@@ -155,9 +160,9 @@ def _challenges() -> t.List[str]:
 
 
 def _own() -> Blocks:
-    """By which the deployment sees that nginx serves this very text."""
+    """By which the deployment sees that nginx serves this very text, and the container's check every few seconds that it is up."""
     answered = block("location = {0}{1}".format(places.OWN, DIGEST), ["access_log off;", "return 204;"])
-    return [answered, block("location ^~ " + places.OWN, ["return 404;"])]
+    return [answered, block("location ^~ " + places.OWN, ["access_log off;", "return 404;"])]
 
 
 def _health(stack: model.Mapping) -> Blocks:

@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.portside.stack.plugins.plugin_utils._nginx_route import MAX_BODY, allowed_methods, located, redirection, stripped, transfer
 from ansible_collections.portside.stack.plugins.plugin_utils._nginx_text import block, comment, plain
-from ansible_collections.portside.stack.plugins.plugin_utils._nginx_words import BROKEN, CLIENT_ADDRESS, REFUSED, SOUND_PATH, UNBELIEVED
+from ansible_collections.portside.stack.plugins.plugin_utils._nginx_words import BROKEN, CLIENT_ADDRESS, REFUSED, SOUND_PATH, UNBELIEVED, WEBSOCKET_ALONE
 from ansible_collections.portside.stack.plugins.plugin_utils._route_locations import Location, locations
 from ansible_collections.portside.stack.plugins.plugin_utils._routes import Route, route_table
 
@@ -33,8 +33,10 @@ _SHARED = [
     'set $portside_asked "$host|$http_host";',
     *block('if ($portside_asked ~* "^([^|]+)\\|\\1:[0-9]{1,5}\\z")', ["set $portside_host $http_host;"]),
     "",
+    WEBSOCKET_ALONE,
+    'set $portside_upgrade "";',
     "set $portside_connection close;",
-    *block("if ($http_upgrade)", ["set $portside_connection upgrade;"]),
+    *block('if ($http_upgrade ~* "^websocket\\z")', ["set $portside_upgrade websocket;", "set $portside_connection upgrade;"]),
 ]
 _PROXY = [
     "proxy_http_version 1.1;",
@@ -47,7 +49,7 @@ _PROXY = [
     "proxy_set_header X-Forwarded-Host $portside_host;",
     *('proxy_set_header {0} "";'.format(name) for name in (*UNBELIEVED, *CLIENT_ADDRESS)),
 ]
-_WEBSOCKET = ["proxy_set_header Upgrade $http_upgrade;", "proxy_set_header Connection $portside_connection;"]
+_WEBSOCKET = ["proxy_set_header Upgrade $portside_upgrade;", "proxy_set_header Connection $portside_connection;"]
 _NO_WEBSOCKET = ['proxy_set_header Upgrade "";', "proxy_set_header Connection close;"]
 
 

@@ -37,13 +37,17 @@ REFUSED = (
         ('"^[^?]*%(?:2[fFeE]|[01][0-9a-fA-F]|7[fF])"', '"^[^?]*%(?![0-9a-fA-F][0-9a-fA-F])"'),
     ),
 )
+WEBSOCKET_ALONE = "# No other protocol: in HTTP/2 a client would ask the service for paths that no route has seen."
 # What services take for the word of the proxy in front of them, which this one does not say.
 UNBELIEVED = (
     "Forwarded",
     "X-Forwarded-Port",
     "X-Forwarded-Prefix",
+    "X-Forwarded-Protocol",
+    "X-Forwarded-Scheme",
     "X-Forwarded-Server",
     "X-Forwarded-Ssl",
+    "X-Client-IP",
     "X-Original-URL",
     "X-Rewrite-URL",
     "Proxy",

@@ -43,7 +43,8 @@ def test_a_websocket_carries_both_ways(edge):
 
 
 def test_a_websocket_is_upgraded_where_it_is_declared_alone(front):
-    assert front.ask("https://self.test/ws", headers={"Upgrade": "h2c", "Connection": "Upgrade"}).status == 200
+    other = front.ask("https://self.test/ws", headers={"Upgrade": "h2c", "Connection": "Upgrade"})
+    assert (other.service, other.arrived("Upgrade")) == ("realtime:8001", [])
     answer = front.ask("https://self.test/", headers={"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Key": "eA=="})
     assert (answer.service, answer.arrived("Upgrade")) == ("api:8000", [])
 

@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.portside.stack.plugins.module_utils._compose_report import ActivationFailed, error_text
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 from ansible_collections.portside.stack.plugins.module_utils._filesystem import FileSystem
-from edge_host import certificate, edge_host
+from edge_host import BUSY, certificate, edge_host
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="keys are root's")
 
@@ -122,6 +122,14 @@ def test_a_reload_that_nginx_did_not_follow_is_seen_and_taken_back(host):
     assert "private" not in str(failure.value) + str(failure.value.details)
     assert reload_of(failure.value.details) == ["its configuration changed, its certificate is not for b.test"]
     assert (host.serves(), host.on_disk(), host.loaded_as_on_disk()) == ("one", "one", True)
+
+
+def test_what_nginx_says_of_a_busy_port_is_found_among_many_requests(host):
+    host.present(host.release("a", "one"))
+    host.nginx.busy = "two"
+    host.nginx.on_busy = lambda: setattr(host.engine, "logs", BUSY + b'10.1.1.1 - - "GET /private HTTP/1.1" 200\n' * 3000)
+    with pytest.raises(ActivationFailed, match=r"nginx says: \[emerg\] bind\(\) to 0.0.0.0:80 failed \(98: Address already in use\)"):
+        host.present(host.release("b", "two"))
 
 
 def sick_with(host, body):

@@ -55,6 +55,13 @@ def test_what_is_declared_of_it_wins():
     assert service["healthcheck"]["test"][-1].startswith("http://127.0.0.1/")
 
 
+@pytest.mark.parametrize("edge", [{"kind": "nginx"}, {"kind": "cloudflared"}, {"kind": "nginx", "tunnel": "id"}])
+def test_open_streams_do_not_keep_the_next_one_from_serving(edge):
+    services = with_edge(stack(edge, services={}))["services"]
+    assert [service["stop_grace_period"] for service in services.values()] == ["2s"] * len(services)
+    assert made(stack(edge, services={"edge": {"stop_grace_period": "1m"}}))["stop_grace_period"] == "1m"
+
+
 def test_it_may_have_another_name():
     declared = stack({"kind": "nginx", "service": "proxy"})
     assert "proxy" in with_edge(declared)["services"] and "edge" not in with_edge(declared)["services"]

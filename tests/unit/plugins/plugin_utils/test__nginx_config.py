@@ -105,6 +105,11 @@ def test_nginx_takes_whatever_is_rendered_without_a_warning(server, facts, route
     assert challenge or positions <= {route.index for route in parse_routes(list(routes))[0]}
 
 
+@pytest.mark.parametrize("name", ["Content-Security-Policy-Report-Only", "X-" + "l" * 98])
+def test_headers_may_have_long_names(server, facts, name):
+    assert server.judged(nginx_config(stack(headers={name: "x"}), facts)) == ""
+
+
 def test_the_digest_is_that_of_the_text():
     one, other = (nginx_config(stack([{"prefix": "/a", "respond": status}])) for status in (204, 404))
     assert config_digest_of(one) == config_digest_of(one.replace(config_digest_of(one), "0" * 16)) != config_digest_of(other)
@@ -209,6 +214,17 @@ def test_each_name_is_shown_its_certificate_and_others_none(server, facts):
         asked = [server.ask("443.sock", request("GET", target, "other.test"), "one.test").status for target in ("/", OWN + config_digest_of(text), OWN, "//")]
         assert asked == [0, 204, 404, 400]
         assert server.ask("443.sock", request("GET", OWN + config_digest_of(text), "one.test"), "one.test").status == 204
+
+
+def test_who_asks_by_address_gives_no_name_and_is_shown_the_certificate_for_it(server, facts):
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    text = nginx_config(stack(hosts=["one.test", "192.0.2.7"], tls={"kind": "self_signed"}), facts)
+    with server.serving(on_sockets(text)):
+        for host, status in (("192.0.2.7", 204), ("192.0.2.8", 0), ("other.test", 0)):
+            with context.wrap_socket(server.connected("443.sock")) as connection:
+                connection.sendall(request("GET", "/", host))
+                assert parsed(read_all(connection)).status == status
 
 
 @pytest.mark.parametrize("names", [["*.example.com", "*.b.example.com", "c.b.example.com"], ["c.b.example.com", "*.b.example.com", "*.example.com"]])

@@ -15,8 +15,9 @@ import uuid
 import pytest
 import upstream_server
 from ansible_collections.portside.stack.plugins.plugin_utils._nginx_config import nginx_config
+from edge_stacks import certificate
 from local_images import local_image, running
-from nginx_runner import IMAGES, Nginx, nginx, on_sockets, parsed, read_all, request, until
+from nginx_runner import IMAGES, INSIDE, Nginx, nginx, on_sockets, parsed, read_all, request, until
 
 UPSTREAM = "http://127.0.0.1:{0}".format(upstream_server.PORT)
 
@@ -49,6 +50,8 @@ def told(reply):
 
 def test_a_service_is_told_who_asks_for_what(server):
     spoofed = ["X-Forwarded-For: 1.2.3.4", "X-Real-IP: 1.2.3.4", "X-Forwarded-Proto: https", "X-Forwarded-Host: evil", "Forwarded: for=1.2.3.4", "Proxy: evil"]
+    others = ["X-Client-IP", *("X-Forwarded-" + part for part in ("Port", "Prefix", "Protocol", "Scheme", "Server", "Ssl"))]
+    spoofed += [name + ": evil" for name in others]
     spoofed += ["Upgrade: websocket", "Connection: upgrade"]
     with server.serving(config([{"service": "127.0.0.1", "port": 9001}], real_ip={"from": ["127.0.0.0/8"], "header": "X-Client"})):
         asked = ["curl", "-s", "-H", "Host: example.com:8080", *(part for line in spoofed for part in ("-H", line)), "http://127.0.0.1/a%2Bb;c?d=%2f//"]
@@ -64,7 +67,7 @@ def test_a_service_is_told_who_asks_for_what(server):
     assert (other["x-forwarded-for"], other["x-forwarded-proto"], other["x-forwarded-host"]) == ("unix:", "http", "example.com")
     for one in (headers, other):
         assert one["connection"] == "close"
-        assert not {"forwarded", "proxy", "upgrade"} & set(one)
+        assert not {"forwarded", "proxy", "upgrade", *map(str.lower, others)} & set(one)
 
 
 def test_without_real_ip_nobody_is_believed(server):
@@ -104,6 +107,23 @@ def test_the_host_of_a_url_is_asked_for_by_its_name(server):
     with server.serving(config([route()])):
         headers = told(server.ask("80.sock", request("GET", "/")))["headers"]
     assert (headers["host"], headers["x-forwarded-host"]) == ("127.0.0.1:9001", "example.com")
+
+
+@pytest.mark.parametrize(("shown", "trusted", "status"), [("far.test", True, 200), ("other.test", True, 502), ("far.test", False, 502)])
+def test_a_url_with_https_is_asked_by_its_name_and_believed_only_with_its_certificate(server, shown, trusted, status):
+    key, chain = certificate(shown)
+    for name, text in (("far.pem", key + chain), ("authority.pem", chain)):
+        with open(os.path.join(server.directory, name), "w") as stream:
+            stream.write(text)
+    pair = "ssl_certificate {0}/far.pem; ssl_certificate_key {0}/far.pem;".format(INSIDE)
+    far = "server { listen 127.0.0.1:9443 ssl; " + pair + ' return 200 "$ssl_server_name $http_host"; }'
+    text = config([route(url="https://far.test")])
+    if trusted:
+        text = text.replace("/etc/ssl/certs/ca-certificates.crt", INSIDE + "/authority.pem")
+    # There is no DNS here.
+    with server.serving(text.rstrip().rstrip("}") + "upstream far.test { server 127.0.0.1:9443; } " + far + " }"):
+        reply = server.ask("80.sock", request("GET", "/"))
+    assert (reply.status, reply.body if status == 200 else b"far.test far.test") == (status, b"far.test far.test")
 
 
 def test_a_host_that_the_request_line_contradicts_is_not_handed_on(server):
@@ -285,6 +305,15 @@ def test_websockets_go_both_ways_where_they_are_declared(server, stream):
                 assert connection.recv(100) == text.upper()
 
 
+@pytest.mark.parametrize("asked", ["h2c", "websocket, h2c", "WebSocket", "websocket2"])
+def test_no_other_protocol_is_changed_to_where_websockets_are(server, asked):
+    """In HTTP/2 a client would ask the service for paths that no route leads to."""
+    with server.serving(config([route(prefix="/ws", stream="websocket")])):
+        headers = told(server.ask("80.sock", request("GET", "/ws", headers=["Upgrade: " + asked, "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA"])))["headers"]
+    is_one = asked == "WebSocket"
+    assert (headers.get("upgrade"), headers["connection"]) == (("websocket", "upgrade") if is_one else (None, "close"))
+
+
 def test_the_edge_answers_for_itself_whatever_the_host_is(server):
     text = config([{"host": "one.test", "prefix": "/", "respond": 200}])
     digest = text.partition("/.well-known/portside/")[2].partition(" ")[0]
@@ -298,7 +327,7 @@ def test_the_edge_answers_for_itself_whatever_the_host_is(server):
             replies = [server.ask("80.sock", request("GET", target, host)) for target in asked]
             assert [reply.status for reply in replies] == [200, 204, 404, 404, 200, 404, 200 if host == "one.test" else 0]
             assert (replies[0].body, replies[4].body, replies[4].headers["content-type"]) == (b"ok\n", b"key", ["text/plain"])
-    assert own not in server.log().replace(own + " ", "").replace(own + "0", "")
+    assert "/x" in server.log() and own not in server.log()
 
 
 def test_behind_a_tunnel_unknown_hosts_are_answered(server):
