@@ -34,7 +34,10 @@ def header_problems(report: Report, headers: t.Dict[t.Any, t.Any]) -> None:
     seen: t.Dict[str, str] = {}
     for name, value in headers.items():
         where = "edge.headers.{0}".format(name)
-        if not isinstance(name, str) or not HEADER_NAME.fullmatch(name):
+        if not isinstance(name, str):
+            # Which is told with all that is no text.
+            continue
+        if not HEADER_NAME.fullmatch(name):
             report.add("edge.headers", "{0} is not the name of a header; use letters, digits and -".format(shown(name)))
             continue
         if name.lower() in seen:

@@ -86,7 +86,9 @@ def edge_problems(report: Report, stack: model.Mapping, services: t.Dict[str, mo
         edge = external_edge_problems(report, stack, edge, parsed)
     elif kind not in edges.KINDS:
         known = (*edges.KINDS, edges.EXTERNAL)
-        if "kind" in edge or "kind" not in model.mapping(stack["edge"]):
+        if model.mapping(stack["edge"]).get("kind") is None:
+            report.add("edge.kind", "it is missing; write kind: nginx, or one of {0}".format(", ".join(known[1:])))
+        elif "kind" in edge:
             report.unknown("edge.kind", kind, known, "a kind of edge", "use one of " + ", ".join(known))
     else:
         _kind_problems(report, kind, edge, stack, parsed)

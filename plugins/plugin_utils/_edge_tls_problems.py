@@ -60,8 +60,11 @@ def _exposure(stack: model.Mapping) -> t.Any:
 
 
 def _kind_problem(report: Report, kind: t.Any) -> None:
+    if kind is None:
+        report.add("edge.tls.kind", "it is missing; write one of {0}".format(", ".join(edges.TLS_KINDS)))
+        return
     other = _OTHER_NAMES.get(str(kind).lower().replace("'", "").replace("-", "_"))
-    if other is None or kind is None:
+    if other is None:
         report.unknown("edge.tls.kind", kind, edges.TLS_KINDS, "a kind of tls", "use one of " + ", ".join(edges.TLS_KINDS))
     else:
         hint = "did you mean {0!r}?".format(other) if other else "leave tls out for plain HTTP"

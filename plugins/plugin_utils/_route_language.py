@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import typing as t
 from collections import Counter, deque
+from itertools import chain
 
 from ansible_collections.portside.stack.plugins.plugin_utils._route_regex import ANYTHING, ASCII, Node, literal, regex_size
 
@@ -141,7 +142,7 @@ class Machine:
 
     def __init__(self, patterns: t.Sequence[Node]) -> None:
         named = sorted({char for pattern in patterns for char in _characters(pattern) if char not in ASCII})
-        self.other = next(char for char in _OTHERS + "".join(map(chr, range(0x400, 0x4000))) if char not in named)
+        self.other = next(char for char in chain(_OTHERS, map(chr, range(0x400, 0x4000))) if char not in named)
         # In the order in which they read best in an example.
         self._alphabet = list(dict.fromkeys(_LIKED + ASCII.replace(".", "").replace("/", ""))) + named + [self.other, ".", "/"]
         self._bits = {char: 1 << index for index, char in enumerate(self._alphabet)}
@@ -168,6 +169,8 @@ class Machine:
         state = self.start
         for char in text:
             state = self.move(state, char if char in self._bits else self.other)
+            if not state:
+                return False
         return bool(self.accepted(state))
 
     def move(self, state: State, char: str) -> State:
@@ -226,7 +229,7 @@ class Machine:
 
     def _connect(self, before: Ways, after: Ways) -> None:
         for position, ways in before.items():
-            self.follow[position] += _times(after, ways)
+            self.follow[position].update(_times(after, ways))
 
 
 def _times(ways: Ways, number: int) -> Ways:

@@ -15,11 +15,11 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.portside.stack.plugins.plugin_utils._route_language import TooCostly, exact_node, explore, tree_node
-from ansible_collections.portside.stack.plugins.plugin_utils._route_model import matches, route_node
+from ansible_collections.portside.stack.plugins.plugin_utils._route_model import Matcher, route_node
 from ansible_collections.portside.stack.plugins.plugin_utils._routes import Route
 
-# A path, and the first route in the list that has it.
-Regions = t.List[t.Tuple[str, t.Optional[Route]]]
+# A path, the first route in the list that has it, and the first regex.
+Regions = t.List[t.Tuple[str, t.Optional[Route], t.Optional[Route]]]
 
 
 class Location(t.NamedTuple):
@@ -50,7 +50,8 @@ def locations(routes: t.Sequence[Route]) -> t.List[Location]:
     if not _regexes(routes):
         # Nothing to stop: as people write it.
         opened = [tree for tree in trees if tree == "/"]
-    found = [Location("=", path, _first(routes, path)) for path in _exacts(routes, trees)]
+    matcher = Matcher(routes)
+    found = [Location("=", path, matcher.first(path)) for path in _exacts(routes, trees)]
     found += [Location("" if tree in opened else "^~", tree, route) for tree, route in trees.items()]
     return found + [Location("~", route.path, route) for route in _regexes(routes)]
 
@@ -64,10 +65,10 @@ def differing(routes: t.Sequence[Route]) -> t.List[Differing]:
     regions = _regions(routes, trees)
     opened = _opened(regions, trees)
     found: t.Dict[t.Tuple[Route, Route], Differing] = {}
-    for path, first in regions:
+    for path, first, regex in regions:
         tree = _tree_of(path, trees)
         if first is not None and tree in opened:
-            located = next((route for route in _regexes(routes) if matches(route, path)), trees[tree])
+            located = regex or trees[tree]
             if located != first:
                 found.setdefault((first, located), Differing(path, first, located, opened[tree]))
     return list(found.values())
@@ -82,7 +83,7 @@ def _trees(routes: t.Sequence[Route]) -> t.Dict[str, Route]:
     found: t.Dict[str, Route] = {}
     for route in routes:
         tree = route.path if route.path.endswith("/") else route.path + "/"
-        if route.kind == "prefix" and not any(tree.startswith(above) for above in found):
+        if route.kind == "prefix" and _tree_of(tree, found) is None:
             found[tree] = route
     return found
 
@@ -98,18 +99,15 @@ def _exacts(routes: t.Sequence[Route], trees: t.Mapping[str, Route]) -> t.List[s
     return list(dict.fromkeys(paths + redirected))
 
 
-def _first(routes: t.Sequence[Route], path: str) -> t.Optional[Route]:
-    return next((route for route in routes if matches(route, path)), None)
-
-
-def _tree_of(path: str, trees: t.Iterable[str]) -> t.Optional[str]:
-    return max((tree for tree in trees if path.startswith(tree)), key=len, default=None)
+def _tree_of(path: str, trees: t.Container[str]) -> t.Optional[str]:
+    ends = [place for place, char in enumerate(path, 1) if char == "/"]
+    return next((path[:end] for end in reversed(ends) if path[:end] in trees), None)
 
 
 def _opened(regions: Regions, trees: t.Mapping[str, Route]) -> t.Dict[str, Route]:
     """The trees in which a regex is to win, each with the first such one."""
     found: t.Dict[str, Route] = {}
-    for path, first in regions:
+    for path, first, _regex in regions:
         tree = _tree_of(path, trees)
         if tree is not None and first is not None and first.kind == "regex":
             found.setdefault(tree, first)
@@ -127,6 +125,6 @@ def _regions(routes: t.Sequence[Route], trees: t.Mapping[str, Route]) -> Regions
     for path, matched in explore(nodes):
         # Those with a location of their own are right by themselves.
         if not any(index >= apart for index in matched):
-            first = min((index for index in matched if index < len(routes)), default=None)
-            found.append((path, None if first is None else routes[first]))
+            having = [routes[index] for index in sorted(matched) if index < len(routes)]
+            found.append((path, next(iter(having), None), next(iter(_regexes(having)), None)))
     return found

@@ -18,9 +18,9 @@ from ansible_collections.portside.stack.plugins.plugin_utils import _edge as edg
 from ansible_collections.portside.stack.plugins.plugin_utils import _stack_model as model
 from ansible_collections.portside.stack.plugins.plugin_utils._route_language import TooCostly, explore
 from ansible_collections.portside.stack.plugins.plugin_utils._route_model import (
+    Matcher,
     decoded_path,
     encoded_path,
-    matches,
     route_node,
     sample_host,
     server_of,
@@ -58,7 +58,7 @@ def loop_problems(stack: model.Mapping, routes: t.Sequence[Route], hosts: t.Sequ
             loop = edge.loop(sample_host(edge.servers, server), path)
             if loop:
                 found.setdefault(frozenset(hop.route for hop in loop), loop)
-    return [_problem(loop) for loop in found.values()]
+    return [_problem(loop, bool(edges.edge_of(stack).get("tls"))) for loop in found.values()]
 
 
 def _paths(routes: t.Sequence[Route]) -> t.List[str]:
@@ -73,6 +73,7 @@ def _paths(routes: t.Sequence[Route]) -> t.List[str]:
 class _Edge:
     def __init__(self, stack: model.Mapping, routes: t.Sequence[Route], hosts: t.Sequence[str]) -> None:
         self.servers = server_routes(routes, hosts)
+        self._matchers = {server: Matcher(listed) for server, listed in self.servers.items()}
         self._health = edges.health_path(stack) if edges.nginx_service(stack) else ""
         edge = edges.edge_of(stack)
         # Without either, https ends at somebody else's proxy, of which nothing is known.
@@ -99,10 +100,11 @@ class _Edge:
     def _answering(self, host: str, path: str) -> t.Optional[Route]:
         """The route that answers; none where the edge itself does."""
         server = server_of(self.servers, host)
-        listed = [] if server is None else self.servers[server]
-        if path == self._health and not any(route.path == path and route.kind != "regex" for route in listed):
+        if server is None:
             return None
-        return next((route for route in listed if matches(route, path)), None)
+        if path == self._health and not any(route.path == path and route.kind != "regex" for route in self.servers[server]):
+            return None
+        return self._matchers[server].first(path)
 
     def _following(self, hop: _Hop) -> t.Optional[t.Tuple[str, str]]:
         """The host and path of the next request; none where it is refused, or not this edge's."""
@@ -115,11 +117,13 @@ class _Edge:
         return None if path is None or not is_own else ((to.hostname or hop.host).rstrip("."), path)
 
 
-def _problem(loop: t.List[_Hop]) -> Problem:
+def _problem(loop: t.List[_Hop], tls: bool) -> Problem:
     start = min(range(len(loop)), key=lambda at: loop[at].route.index)
     hops = loop[start:] + loop[:start]
     first, route = hops[0], hops[0].route
     remedy = "put a route that answers {0} above routes[{1}], or narrow host or path of the redirect to what is to be left".format(first.text, route.index)
+    if tls and len(loop) == 1 and route.redirect.startswith("https:"):
+        remedy = "the edge leads from http to https by itself, so take routes[{0}] out, or {1}".format(route.index, remedy)
     message = "{0}: {1}, for ever; {2}.".format(described(route), ", ".join(_steps(hops)), remedy)
     positions = dict.fromkeys([route.index, *sorted(hop.route.index for hop in hops)])
     return Problem(tuple(positions), "invalid", "error", message, first.text)

@@ -60,10 +60,34 @@ def matches(route: Route, path: str) -> bool:
     return path.startswith(route.path) if route.path.endswith("/") else path == route.path or path.startswith(route.path + "/")
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4096)
 def _machine(regex: str) -> Machine:
     # Python's own would try all ways in which the pattern can match, which may be without end.
     return Machine([parse_regex(regex)])
+
+
+class Matcher:
+    """Which route of a list has a path, the first one, found without asking each of them."""
+
+    def __init__(self, routes: t.Iterable[Route]) -> None:
+        self._exacts: t.Dict[str, Route] = {}
+        self._prefixes: t.Dict[str, Route] = {}
+        self._regexes: t.List[Route] = []
+        for route in routes:
+            if route.kind == "regex":
+                self._regexes.append(route)
+            else:
+                (self._exacts if route.kind == "exact" else self._prefixes).setdefault(route.path, route)
+
+    def first(self, path: str) -> t.Optional[Route]:
+        """The first route that has a decoded path."""
+        ends = [place for place, char in enumerate(path) if char == "/"]
+        above = [path, *(path[:end] for end in ends), *(path[: end + 1] for end in ends)]
+        found = [self._prefixes[one] for one in above if one in self._prefixes]
+        found += [self._exacts[path]] if path in self._exacts else []
+        plain = min(found, key=lambda route: route.index, default=None)
+        regexes = (route for route in self._regexes if plain is None or route.index < plain.index)
+        return next((route for route in regexes if matches(route, path)), plain)
 
 
 def route_node(route: Route) -> Node:

@@ -9,24 +9,32 @@ This plugin util is PRIVATE to the portside.stack collection. It can have breaki
 from __future__ import annotations
 
 import typing as t
+from collections import Counter, defaultdict
 
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
-from ansible_collections.portside.stack.plugins.plugin_utils._report import shown
 from ansible_collections.portside.stack.plugins.plugin_utils._route_language import Matched, TooCostly, explore
 from ansible_collections.portside.stack.plugins.plugin_utils._route_locations import Differing, differing
-from ansible_collections.portside.stack.plugins.plugin_utils._route_model import encoded_path, matches, route_node, sample_host, server_routes
+from ansible_collections.portside.stack.plugins.plugin_utils._route_model import encoded_path, route_node, sample_host, server_routes
 from ansible_collections.portside.stack.plugins.plugin_utils._route_targets import target_problems
+from ansible_collections.portside.stack.plugins.plugin_utils._route_values import written
 from ansible_collections.portside.stack.plugins.plugin_utils._routes import Problem, Route, described, host_pattern, parse_routes
 
 
 def route_problems(given: t.Any, hosts: t.Any = (), stacks: t.Any = ()) -> t.List[t.Dict[str, t.Any]]:
     """Everything about a list of routes, or about those of a whole stack, as plain data."""
-    found = stack_route_problems(given, stacks) if isinstance(given, dict) else _listed_problems(given, hosts)
+    found = _stack_problems(given, stacks) if isinstance(given, dict) else _listed_problems(given, hosts)
     return [dict(problem._asdict(), routes=list(problem.routes)) for problem in found]
 
 
 def stack_route_problems(stack: t.Mapping[str, t.Any], stacks: t.Any = ()) -> t.List[Problem]:
-    """The problems of a stack's routes; with the host's other stacks also of what leads to them."""
+    """The problems of a stack's routes; with the host's other stacks also of what leads to them.
+
+    What has no position, a bad list of routes or hosts, is an error of the stack or of its edge, and told there.
+    """
+    return [problem for problem in _stack_problems(stack, stacks) if problem.routes or problem.level == "warning"]
+
+
+def _stack_problems(stack: t.Mapping[str, t.Any], stacks: t.Any) -> t.List[Problem]:
     edge = stack.get("edge")
     found = _listed_problems(stack.get("routes"), edge.get("hosts") if isinstance(edge, dict) else (), "edge.hosts")
     return found + target_problems(stack, stacks)
@@ -41,7 +49,7 @@ def _listed_problems(given: t.Any, hosts: t.Any, key: str = "hosts") -> t.List[P
     routes, found = parse_routes(given)
     known: t.List[str] = []
     if not isinstance(hosts, (list, tuple, type(None))):
-        found.append(Problem((), "invalid", "error", "{0}: {1} is not a list; write [example.com]".format(key, shown(hosts))))
+        found.append(Problem((), "invalid", "error", "{0}: {1} is not a list; write [example.com]".format(key, written(hosts))))
         hosts = ()
     for host in hosts or ():
         try:
@@ -50,9 +58,17 @@ def _listed_problems(given: t.Any, hosts: t.Any, key: str = "hosts") -> t.List[P
             found.append(Problem((), "invalid", "error", "{0}: {1}.".format(key, error)))
             continue
         if known[-1] != host:
-            text = "{0}: host {1} is {2} in requests, and taken as that; write it so.".format(key, shown(host), shown(known[-1]))
+            text = "{0}: host {1} is {2} in requests, and taken as that; write it so.".format(key, written(host), written(known[-1]))
             found.append(Problem((), "normalised", "warning", text))
     return found + order_problems(routes, known)
+
+
+class _Answered(t.NamedTuple):
+    """Paths of one server that the same routes match, the first of which answers: the shortest of them."""
+
+    server: str
+    path: str
+    routes: t.List[Route]
 
 
 class _Order:
@@ -66,13 +82,18 @@ class _Order:
     def problems(self) -> t.List[Problem]:
         for server, routes in self._servers.items():
             self._look_at(server, routes)
-        dead = {route for route in self._routes if self._is_dead(route)}
-        for route in self._routes:
-            if route in dead:
-                self._found.append(self._dead(route))
+        answered = [
+            _Answered(server, region.path, [self._servers[server][own] for own in sorted(region.patterns)])
+            for server, regions in self._regions.items()
+            for region in regions
+            if region.patterns
+        ]
+        reached = {one.routes[0] for one in answered}
+        dead = [route for route in self._routes if route not in reached and route not in self._undecided]
+        self._found += self._dead(dead, answered)
         known = {problem.routes for problem in self._found}
-        for server, routes in self._servers.items():
-            for problem in self._overlaps(server, [route for route in routes if route not in dead]):
+        for server in self._servers:
+            for problem in self._overlaps(server, set(dead)):
                 if problem.routes not in known:
                     known.add(problem.routes)
                     self._found.append(problem)
@@ -98,71 +119,50 @@ class _Order:
                 example = self._example(server, one.path)
                 self._found.append(Problem(pair, "ambiguous", "error", _ambiguous(one, example), example))
 
-    def _is_dead(self, route: Route) -> bool:
-        """No path on any host gets as far as this route."""
-        for server, routes in self._servers.items():
-            if route in routes:
-                own = routes.index(route)
-                if any(min(region.patterns, default=-1) == own for region in self._regions[server]):
-                    return False
-        return route not in self._undecided
+    def _dead(self, dead: t.List[Route], answered: t.List[_Answered]) -> t.Iterator[Problem]:
+        matching: t.Dict[Route, t.List[_Answered]] = defaultdict(list)
+        for one in answered:
+            for route in one.routes:
+                matching[route].append(one)
+        everywhere = Counter(one.routes[0] for one in answered)
+        for route in dead:
+            covering = Counter(one.routes[0] for one in matching[route])
+            above = sorted(covering, key=lambda one: one.index)
+            # Moving it up helps if those above then still have requests of their own.
+            helps = all(everywhere[one] > covering[one] for one in above)
+            example = matching[route][0]
+            request = self._example(example.server, example.path)
+            text = _dead(route, above, helps, request, example)
+            yield Problem((route.index,) + tuple(one.index for one in above), "dead", "error", text, request)
 
-    def _dead(self, route: Route) -> Problem:
-        covering: t.Dict[Route, t.Optional[bool]] = {}
-        example: t.Tuple[str, str] = ("", "")
-        for server, routes in self._servers.items():
-            if route not in routes:
-                continue
-            own = routes.index(route)
-            for region in self._regions[server]:
-                if not region.patterns:
-                    continue
-                first = routes[min(region.patterns)]
-                if own in region.patterns:
-                    covering.setdefault(first, False)
-                    example = example if example[1] else (server, region.path)
-        # Moving it up helps if those above then still have requests of their own.
-        for server, routes in self._servers.items():
-            own = routes.index(route) if route in routes else -1
-            for region in self._regions[server]:
-                first = routes[min(region.patterns)] if region.patterns else None
-                if first in covering and own not in region.patterns:
-                    covering[first] = True
-        above = sorted(covering, key=lambda one: one.index)
-        request = self._example(*example)
-        text = _dead(route, above, all(covering.values()), request, self._servers[example[0]], example[1])
-        return Problem((route.index,) + tuple(one.index for one in above), "dead", "error", text, request)
-
-    def _overlaps(self, server: str, routes: t.List[Route]) -> t.Iterator[Problem]:
+    def _overlaps(self, server: str, dead: t.Set[Route]) -> t.Iterator[Problem]:
         """Regexes that have a part of another route's paths, and that route has others of its own."""
-        listed = self._servers[server]
-        regions = self._regions[server]
-        for high, first in enumerate(routes):
-            for second in routes[high + 1 :]:
-                if "regex" not in (first.kind, second.kind):
-                    continue
-                one, two = listed.index(first), listed.index(second)
-                if not any(one in region.patterns and two not in region.patterns for region in regions):
-                    continue
-                if not any(two in region.patterns and one not in region.patterns for region in regions):
-                    continue
-                path = next((region.path for region in regions if two in region.patterns and min(region.patterns) == one), "")
-                if path:
-                    request = self._example(server, path)
-                    yield Problem((first.index, second.index), "overlap", "warning", _overlap(first, second, request), request)
+        routes = self._servers[server]
+        where: t.Dict[int, t.Set[int]] = defaultdict(set)
+        shared: t.Dict[t.Tuple[int, int], str] = {}
+        for number, region in enumerate(self._regions[server]):
+            for own in region.patterns:
+                where[own].add(number)
+            for low in sorted(region.patterns)[1:]:
+                shared.setdefault((min(region.patterns), low), region.path)
+        for (high, low), path in sorted(shared.items()):
+            first, second = routes[high], routes[low]
+            if "regex" in (first.kind, second.kind) and second not in dead and where[high] - where[low] and where[low] - where[high]:
+                request = self._example(server, path)
+                yield Problem((first.index, second.index), "overlap", "warning", _overlap(first, second, request), request)
 
     def _example(self, server: str, path: str) -> str:
         """A request that is answered there: the host, if it is a certain one, and the target."""
         return sample_host(self._servers, server) + encoded_path(path)
 
 
-def _dead(route: Route, above: t.List[Route], helps: bool, request: str, listed: t.List[Route], path: str) -> str:
+def _dead(route: Route, above: t.List[Route], helps: bool, request: str, example: _Answered) -> str:
     them = _and([described(one) for one in above])
     places = _and(["routes[{0}]".format(one.index) for one in above])
     takes = "which stands above it, takes all its paths" if len(above) == 1 else "which stand above it, take all its paths together"
-    answering = next(one for one in listed if matches(one, path))
+    answering = example.routes[0]
     text = "{0}: no request reaches it: {1}, {2}; GET {3} goes to routes[{4}]".format(described(route), them, takes, request, answering.index)
-    prefixes = [one for one in listed if one.kind == "prefix" and matches(one, path)]
+    prefixes = [one for one in example.routes if one.kind == "prefix"]
     longest = max(prefixes, key=lambda one: (len(one.path), -one.index), default=None)
     if longest == route and answering.kind == "prefix":
         text += " on cloudflared, which takes the first match, while nginx by itself takes the longest prefix, routes[{0}]".format(route.index)
@@ -184,7 +184,7 @@ def _overlap(first: Route, second: Route, request: str) -> str:
 
 def _undecided(regexes: t.List[Route]) -> str:
     text = "{0}: what {1} with other routes cannot be decided within bounds, so requests could be misrouted; use prefixes or exact paths, "
-    text += "or regexes without counts after .* or [^/]*."
+    text += "or regexes with fewer .* and [^/]*, and without counts after them."
     return text.format(_and([described(one) for one in regexes]), "it shares" if len(regexes) == 1 else "they share")
 
 

@@ -21,7 +21,7 @@ from ansible_collections.portside.stack.plugins.plugin_utils import _stack_model
 from ansible_collections.portside.stack.plugins.plugin_utils._report import did_you_mean
 from ansible_collections.portside.stack.plugins.plugin_utils._route_loops import loop_problems
 from ansible_collections.portside.stack.plugins.plugin_utils._route_model import known_hosts
-from ansible_collections.portside.stack.plugins.plugin_utils._routes import Problem, Route, described
+from ansible_collections.portside.stack.plugins.plugin_utils._routes import Problem, Route, described, parse_routes
 
 Services = t.Dict[str, model.Mapping]
 # Kind of problem and its text.
@@ -44,13 +44,15 @@ def target_problems(stack: t.Any, stacks: t.Any) -> t.List[Problem]:
     """Every problem of a target. Without ``stacks`` nothing is known of other stacks, and they are not judged."""
     stack = edges.with_edge(model.mapping(stack))
     others = {str(one.get("name")): edges.with_edge(model.mapping(one)) for one in model.sequence(stacks) if isinstance(one, dict)}
-    about = _Edge(stack, others, edges.routes_of(stack), edges.edge_hosts(stack))
+    routes, told = parse_routes(stack.get("routes"))
+    about = _Edge(stack, others, routes, edges.edge_hosts(stack))
     found = []
     for route in about.routes:
         for kind, text in _route_problems(route, about):
             ended = text if text.endswith("?") else text + "."
             found.append(Problem((route.index,), kind, "error", "{0}: {1}".format(described(route), ended)))
-    return found + loop_problems(about.stack, about.routes, about.hosts)
+    # A route that is not understood yet may end what seems to be a loop.
+    return found if any(problem.level == "error" for problem in told) else found + loop_problems(about.stack, about.routes, about.hosts)
 
 
 def _route_problems(route: Route, about: _Edge) -> Found:
@@ -177,6 +179,10 @@ def _url_problems(route: Route, about: _Edge) -> Found:
         yield _INVALID, text.format(host) + "or for a program of the host an address of the host on which it listens"
     elif host in extra or host == _HOST_NAME:
         yield from _hosts_file_problems(host, about.stack, extra)
+    elif route.url.startswith("https:") and edges.nginx_service(about.stack) and _address(host):
+        # https://github.com/nginx/nginx/issues/1237
+        text = "nginx compares a certificate with names alone, never with an address such as {0}, and would answer 502; write a name that is in "
+        yield _INVALID, text.format(host) + "the certificate and in DNS, or http:// if nothing is to be encrypted"
     elif host in services:
         text = "{0!r} is a service of this stack; write service: {0}, port: {1}, by which it is waited for and found again"
         yield _INVALID, text.format(host, port)
@@ -216,11 +222,15 @@ def _place(url: str) -> t.Tuple[str, int]:
 def _is_loopback(host: str) -> bool:
     if host == "localhost" or host.endswith(".localhost"):
         return True
+    address = _address(host)
+    return bool(address) and (address.is_loopback or address.is_unspecified)
+
+
+def _address(host: str) -> t.Union[ipaddress.IPv4Address, ipaddress.IPv6Address, None]:
     try:
-        address = ipaddress.ip_address(host)
+        return ipaddress.ip_address(host)
     except ValueError:
-        return False
-    return address.is_loopback or address.is_unspecified
+        return None
 
 
 def _listed(names: t.Iterable[str]) -> str:

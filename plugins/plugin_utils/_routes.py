@@ -9,18 +9,14 @@ This plugin util is PRIVATE to the portside.stack collection. It can have breaki
 from __future__ import annotations
 
 import typing as t
-from functools import lru_cache
 
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
 from ansible_collections.portside.stack.plugins.plugin_utils import _route_values as values
-from ansible_collections.portside.stack.plugins.plugin_utils._report import did_you_mean, shown
-from ansible_collections.portside.stack.plugins.plugin_utils._route_backtracking import too_many_ways
-from ansible_collections.portside.stack.plugins.plugin_utils._route_language import TooCostly, counts_characters, explore, tree_node
-from ansible_collections.portside.stack.plugins.plugin_utils._route_regex import parse_regex, regex_size, regex_text
-from ansible_collections.portside.stack.plugins.plugin_utils._route_values import host_pattern
+from ansible_collections.portside.stack.plugins.plugin_utils._report import did_you_mean
+from ansible_collections.portside.stack.plugins.plugin_utils._route_expression import normal_regex
+from ansible_collections.portside.stack.plugins.plugin_utils._route_language import TooCostly
+from ansible_collections.portside.stack.plugins.plugin_utils._route_values import host_pattern, written
 
-# Written out characters of one regex.
-LARGEST_REGEX = 500
 _PATHS = ("exact", "prefix", "regex", "path")
 _TARGETS = ("service", "url", "redirect", "respond")
 _KEYS = ("host",) + _PATHS + _TARGETS + ("stack", "port", "stream", "methods", "rate_limit", "max_body", "strip_prefix", "timeout")
@@ -76,15 +72,15 @@ def parse_routes(given: t.Any) -> t.Tuple[t.List[Route], t.List[Problem]]:
     if given is None:
         return [], []
     if not isinstance(given, (list, tuple)):
-        text = "routes: {0} is not a list; write one entry for each route, as in [{{prefix: /, service: api, port: 8000}}]"
-        return [], [Problem((), "invalid", "error", text.format(shown(given)))]
+        text = "routes: {0} is not a list; write one entry for each route, as in [{{prefix: /, service: api, port: 8000}}]."
+        return [], [Problem((), "invalid", "error", text.format(written(given)))]
     readings = [_Reading(index, one) for index, one in enumerate(given)]
     return [one.route for one in readings if one.route], [problem for one in readings for problem in one.problems]
 
 
 def described(route: Route) -> str:
     """The route as messages name it."""
-    return _named(route.index, route.host, route.kind, shown(route.path), route.target)
+    return _named(route.index, route.host, route.kind, written(route.path), route.target)
 
 
 def route_table(routes: t.Sequence[Route]) -> t.List[str]:
@@ -121,15 +117,18 @@ class _Reading:
         self.route: t.Optional[Route] = None
         self._index = index
         if not isinstance(given, dict):
-            text = "routes[{0}] ({1}): it is not a mapping; write {{prefix: /, service: api, port: 8000}}".format(index, shown(given))
+            text = "routes[{0}] ({1}): it is not a mapping; write {{prefix: /, service: api, port: 8000}}.".format(index, written(given))
             self.problems.append(Problem((index,), "invalid", "error", text))
             return
         # What is null was not given: Ansible fills in such keys.
         self._given = {key: value for key, value in given.items() if value is not None}
         self._name = self._first_name()
+        # What is there, were it not for a slip of the pen: nothing else is told of it.
+        self._meant = set(self._given)
         for key in self._given:
             if key not in _KEYS:
-                self._add("{0} is not a key of a route; {1}".format(shown(key), did_you_mean(key, _KEYS) or "use " + ", ".join(_KEYS)))
+                self._meant.update(known for known in _KEYS if did_you_mean(key, [known]))
+                self._add("{0} is not a key of a route; {1}".format(written(key), did_you_mean(key, _KEYS) or "use " + ", ".join(_KEYS)))
         found = {"index": index, "host": self._value("host", host_pattern, ""), **self._path(), **self._target(), **self._options()}
         if not any(problem.level == "error" for problem in self.problems):
             self.route = Route(**found)
@@ -141,10 +140,12 @@ class _Reading:
         given = self._given
         kind = next((key for key in _PATHS if key in given), "prefix")
         target = next((key for key in _TARGETS if key in given), "")
-        text = "{0}:{1}".format(given["service"], given.get("port", "?")) if target == "service" else "{0} {1}".format(target, shown(given.get(target)))
-        if target == "url":
-            text = str(given["url"])
-        return _named(self._index, str(given.get("host", ""))[:80], kind, shown(given.get(kind, "/")), text[:80] if target else "nothing")
+        value = written(given.get(target))
+        text = "{0} {1}".format(target, value) if target else "nothing"
+        if target in ("service", "url"):
+            text = value.strip("'") + (":{0}".format(given.get("port", "?")) if target == "service" else "")
+        host = written(given["host"]).strip("'") if "host" in given else ""
+        return _named(self._index, host, kind, written(given.get(kind, "/")), text[:80])
 
     def _value(self, key: str, read: t.Callable[[t.Any], t.Any], default: t.Any) -> t.Any:
         """A value of the route, or its problem."""
@@ -159,7 +160,7 @@ class _Reading:
             self._add(before + str(error))
             return default
         if read is host_pattern and found != given:
-            self._add("host {0} is {1} in requests, and taken as that; write it so".format(shown(given), shown(found)), "normalised", "warning")
+            self._add("host {0} is {1} in requests, and taken as that; write it so".format(written(given), written(found)), "normalised", "warning")
         return found
 
     def _path(self) -> t.Dict[str, t.Any]:
@@ -175,32 +176,37 @@ class _Reading:
             meant = "all paths" if path == "/" else "{0} and what is below it".format(path) if path.endswith("/") else "{0} and {0}/..., not {0}x".format(path)
             if path.endswith("/") and path != "/":
                 meant = "what is below {0}, not {1}".format(path, path[:-1])
-            self._add("{0}: {1} is taken as prefix {2}: {3}".format(key, shown(given), shown(path), meant), "normalised", "warning", path)
+            self._add("{0}: {1} is taken as prefix {2}: {3}".format(key, written(given), written(path), meant), "normalised", "warning", path)
+        hint = "" if key == "regex" else values.placeholder_hint(path)
+        if hint:
+            self._add("{0}: {1}".format(key, hint), "normalised", "warning", path)
         return {"kind": "prefix" if key == "path" else key, "path": path}
 
     def _regex(self, given: t.Any) -> str:
         if not isinstance(given, str):
-            raise StackError("{0} is not text; write it in quotes, such as '/files/[0-9]+'".format(shown(given)))
+            raise StackError("{0} is not text; write it in quotes, such as '/files/[0-9]+'".format(written(given)))
         try:
-            return _normal_regex(given)
+            return normal_regex(given)
         except TooCostly:
             text = "regex: {0} is too large to decide what it shares with other routes; write + or * in the place of large counts, or use prefixes"
-            self._add(text.format(shown(given)), "undecided")
+            self._add(text.format(written(given)), "undecided")
             return ""
 
     def _target(self) -> t.Dict[str, t.Any]:
         given = self._given
         keys = [key for key in _TARGETS if key in given]
-        if len(keys) != 1:
-            text = "it has {0}, and a route has one target; leave out all but one".format(" and ".join(keys))
-            self._add(text if keys else "it has no target; add service and port, url, redirect or respond")
+        if len(keys) > 1:
+            self._add("it has {0}, and a route has one target; leave out all but one".format(" and ".join(keys)))
+        elif not self._meant.intersection(_TARGETS):
+            self._add("it has no target; add service and port, url, redirect or respond")
         for key in ("port", "stack"):
-            if key in given and "service" not in given:
+            if key in given and keys and "service" not in self._meant:
                 self._add("{0} belongs to a service, and it has none; add service, or put the port into the url".format(key))
-        if "service" in given and "port" not in given:
-            self._add("service {0} has no port; add the port that its container listens on, as in port: 8000".format(shown(given["service"])))
+        service = self._value("service", lambda value: values.name("service", value), "")
+        if service and "port" not in self._meant:
+            self._add("service {0} has no port; add the port that its container listens on, as in port: 8000".format(written(service)))
         found = {
-            "service": self._value("service", lambda value: values.name("service", value), ""),
+            "service": service,
             "stack": self._value("stack", lambda value: values.name("stack", value), ""),
             "port": self._value("port", lambda value: values.number("port", value, 1, 65535), 0),
             "url": self._value("url", values.url, ""),
@@ -220,24 +226,30 @@ class _Reading:
             return {main: value}
         for one in value:
             if one not in known:
-                self._add("{0} has the key {1}; {2}".format(key, shown(one), did_you_mean(one, known) or "use " + ", ".join(known)))
+                self._add("{0} has the key {1}; {2}".format(key, written(one), did_you_mean(one, known) or "use " + ", ".join(known)))
         return {one: item for one, item in value.items() if item is not None}
 
     def _redirect(self) -> t.Dict[str, t.Any]:
         given = self._mapping("redirect", "to", ("to", "status"))
         if given is None:
             return {}
+        if "to" not in given:
+            self._add("redirect says not where to; write {to: 'https://example.com{uri}'}")
+            return {}
         status = given.get("status", 308)
         if isinstance(status, bool) or str(status) not in map(str, values.REDIRECTS):
-            self._add("redirect has the status {0}; use one of {1}".format(shown(status), ", ".join(map(str, values.REDIRECTS))))
+            self._add("redirect has the status {0}; use one of {1}".format(written(status), ", ".join(map(str, values.REDIRECTS))))
             status = 308
-        return {"redirect": self._read(values.destination, given.get("to"), ""), "status": int(status)}
+        return {"redirect": self._read(values.destination, given["to"], ""), "status": int(status)}
 
     def _respond(self) -> t.Dict[str, t.Any]:
         given = self._mapping("respond", "status", ("status", "body", "content_type"))
         if given is None:
             return {}
-        status = self._read(lambda value: values.number("the status of respond", value, 200, 599), given.get("status"), 200)
+        if "status" not in given:
+            self._add("respond has no status; write {status: 200, body: ...}")
+            return {}
+        status = self._read(lambda value: values.number("the status of respond", value, 200, 599), given["status"], 200)
         if 300 <= status < 400:
             self._add("respond has the status {0}, which leads elsewhere; use redirect".format(status))
         if status == 444:
@@ -249,6 +261,11 @@ class _Reading:
         text = self._read(values.body, given["body"], "") if "body" in given else ""
         return {"status": status, "body": text, "content_type": self._read(values.content_type, given["content_type"], "") if "content_type" in given else ""}
 
+    def _prefix(self) -> t.Any:
+        """The prefix as it was given, empty without one."""
+        known = {"prefix", "path"}.intersection(self._meant)
+        return "" if not known or "exact" in self._given or "regex" in self._given else self._given.get("prefix", self._given.get("path"))
+
     def _options(self) -> t.Dict[str, t.Any]:
         given = self._given
         found = {
@@ -259,8 +276,8 @@ class _Reading:
             "strip_prefix": given.get("strip_prefix", False),
         }
         if not isinstance(found["strip_prefix"], bool):
-            self._add("strip_prefix {0} is not true or false; write true without quotes".format(shown(found["strip_prefix"])))
-        elif found["strip_prefix"] and (given.get("prefix", given.get("path", "/")) in ("/", "/*", "*") or "exact" in given or "regex" in given):
+            self._add("strip_prefix {0} is not true or false; write true without quotes".format(written(found["strip_prefix"])))
+        elif found["strip_prefix"] and self._prefix() in ("", "/", "/*", "*"):
             self._add("strip_prefix takes away a prefix, and it has none; write prefix: /..., or leave strip_prefix out")
         if found["stream"] == "websocket" and found["methods"] and "GET" not in found["methods"]:
             self._add("stream: websocket begins with a GET, which methods does not allow; add GET")
@@ -271,27 +288,3 @@ class _Reading:
             if "burst" in rate_limit:
                 found["burst"] = self._read(lambda value: values.number("rate_limit.burst", value, 0, 100000), rate_limit["burst"], 0)
         return found
-
-
-@lru_cache(maxsize=1024)
-def _normal_regex(given: str) -> str:
-    """The pattern in its normal form. Lists are read many times in a run, and each pattern takes a while."""
-    node = parse_regex(given)
-    if regex_size(node) > LARGEST_REGEX:
-        raise TooCostly
-    differs = counts_characters(node)
-    reached = explore([node] + [tree_node(place + "/") for place in values.RESERVED])
-    if differs:
-        hint = "write \\. for a dot, [a-z0-9] or the like where characters are counted, or one . or [^/] with + or *"
-        text = "{0} is matched in bytes by nginx and in characters by cloudflared, which differs for {1}; {2}"
-        raise StackError(text.format(shown(given), shown(differs), hint))
-    trouble = too_many_ways(node)
-    if trouble:
-        text = "{0} has {1}, which can match one text in so many ways that nginx is busy for long, or gives up with 500; {2}"
-        raise StackError(text.format(shown(given), shown(trouble.part), trouble.remedy))
-    if not any(0 in one.patterns for one in reached):
-        hint = "begin it with /, without backslashes and without empty, . and .. segments"
-        raise StackError("{0} matches no path that a request can have; {1}".format(shown(given), hint))
-    if all(one.patterns != {0} for one in reached):
-        raise StackError("{0} only has paths that the edge answers itself; use others than {1}".format(shown(given), " and ".join(values.RESERVED)))
-    return regex_text(node)

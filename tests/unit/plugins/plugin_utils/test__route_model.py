@@ -4,13 +4,22 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.portside.stack.plugins.plugin_utils import _route_model
 from ansible_collections.portside.stack.plugins.plugin_utils._route_locations import locations
-from ansible_collections.portside.stack.plugins.plugin_utils._route_model import answer, decoded_path, known_hosts, server_of, server_routes
+from ansible_collections.portside.stack.plugins.plugin_utils._route_model import (
+    Matcher,
+    answer,
+    decoded_path,
+    known_hosts,
+    matches,
+    server_of,
+    server_routes,
+)
 from ansible_collections.portside.stack.plugins.plugin_utils._route_problems import order_problems
 from ansible_collections.portside.stack.plugins.plugin_utils._routes import parse_routes
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from route_lists import HOSTS, TARGETS, chosen_by_nginx, route_lists
+from route_lists import HOSTS, PATHS, TARGETS, chosen_by_nginx, route_lists
 
 
 def parsed(*entries):
@@ -152,6 +161,21 @@ def test_a_tree_that_a_route_of_this_host_takes_whole_is_left_out():
     routes = parsed({"prefix": "/a", "host": "example.com"}, {"prefix": "/a/b"}, {"prefix": "/a/"})
     assert shown(server_routes(routes, ["other.test"])["example.com"]) == ["= /a s0", "= /a/b s0", "^~ /a/ s0"]
     assert shown(server_routes(routes, ["other.test"])["other.test"]) == ["= /a/b s1", "= /a 404", "^~ /a/b/ s1", "^~ /a/ s2"]
+
+
+@given(route_lists(), st.lists(PATHS, max_size=8))
+def test_the_first_match_is_found_without_asking_each(declared, paths):
+    routes = parse_routes(declared)[0]
+    matcher = Matcher(routes)
+    for path in [*paths, *(one + end for one in paths for end in ("/", "/a")), *(route.path for route in routes if route.kind != "regex")]:
+        assert matcher.first(path) == next((route for route in routes if matches(route, path)), None)
+
+
+def test_long_lists_are_not_asked_route_by_route(monkeypatch):
+    routes = parsed(*({"exact": "/{0}".format(index)} for index in range(50)), {"prefix": "/"})
+    expected = locations(routes)
+    monkeypatch.setattr(_route_model, "matches", lambda _route, _path: pytest.fail("asked"))
+    assert locations(routes) == expected
 
 
 @given(route_lists((None, *HOSTS)), st.lists(st.sampled_from(HOSTS), max_size=2, unique=True), st.lists(TARGETS, min_size=1, max_size=8))

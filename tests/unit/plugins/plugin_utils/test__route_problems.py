@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import pytest
 from ansible_collections.portside.stack.plugins.filter.route_problems import FilterModule
 from ansible_collections.portside.stack.plugins.plugin_utils import _route_language
 from ansible_collections.portside.stack.plugins.plugin_utils._route_locations import locations
 from ansible_collections.portside.stack.plugins.plugin_utils._route_model import answer, covers, decoded_path, matches, server_routes
-from ansible_collections.portside.stack.plugins.plugin_utils._route_problems import order_problems, route_problems
+from ansible_collections.portside.stack.plugins.plugin_utils._route_problems import order_problems, route_problems, stack_route_problems
 from ansible_collections.portside.stack.plugins.plugin_utils._route_table import stack_route_table
 from ansible_collections.portside.stack.plugins.plugin_utils._routes import parse_routes
 from hypothesis import assume, given
@@ -174,6 +175,8 @@ def test_the_whole_stack_is_judged_with_its_edge_and_its_services():
     assert table[2].split() == ["0", "example.com", "prefix", "/", "api:8000"]
     assert "taken as that" in table[-1]
     assert stack_route_table({"name": "shop"}) == []
+    # What has no position is told with the edge.
+    assert [problem.routes for problem in stack_route_problems(stack) if problem.level == "error"] == [(1, 0), (1,)]
 
 
 @given(route_lists((None, *HOSTS)), st.lists(st.sampled_from(HOSTS), max_size=2, unique=True), st.lists(TARGETS, max_size=10))
@@ -226,6 +229,29 @@ def test_any_order_is_accepted_or_refused_as_the_samples_say(paths, random):
         whole = any(tree.startswith(one.rstrip("/") + "/") for one in above)
         alone = path.endswith("/") or any(path == one or path.startswith(one.rstrip("/") + "/") for one in above)
         assert (index in dead) == (whole and alone)
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        lambda count: [*({"prefix": "/{0}/x".format(index)} for index in range(count)), {"prefix": "/"}],
+        lambda count: [{"prefix": "/"}, *({"prefix": "/{0}/x".format(index)} for index in range(count))],
+        lambda count: [*({"regex": "/{0}/[ab]".format(index)} for index in range(count)), {"prefix": "/"}],
+    ],
+    ids=["prefixes", "dead", "regexes"],
+)
+def test_the_work_grows_with_the_list_and_not_with_its_square(entries):
+    def steps(count):
+        routes = parse_routes(listed(*entries(count)))[0]
+        calls = []
+        sys.setprofile(lambda _frame, _event, _about: calls.append(1))
+        try:
+            order_problems(routes, [])
+        finally:
+            sys.setprofile(None)
+        return len(calls)
+
+    assert steps(800) < 6 * steps(200)
 
 
 def test_messages_are_whole_sentences():

@@ -111,6 +111,8 @@ BAD = {
     "loopback": (url("http://127.0.0.1:8000"), "invalid", ["http://127.0.0.1:8000", "own container", "service: NAME"]),
     "loopback by another name": (url("http://localhost:8000"), "invalid", ["localhost is the edge's own"]),
     "loopback of IPv6": (url("http://[::1]:8000"), "invalid", ["::1"]),
+    "a certificate for an address": (url("https://10.0.0.5:8443"), "invalid", ["10.0.0.5", "names alone", "write a name"]),
+    "a certificate for an address of IPv6": (url("https://[fd00::5]"), "invalid", ["fd00::5"]),
     "all addresses": (url("http://0.0.0.0:8000"), "invalid", ["0.0.0.0"]),
     "a service as a URL": (url("http://api:8000"), "invalid", ["'api' is a service", "service: api, port: 8000"]),
     "a service as a URL with the usual port": (url("http://api"), "invalid", ["service: api, port: 80"]),
@@ -136,7 +138,11 @@ BAD = {
         ['extra_hosts: ["host.docker.internal:host-gateway"]'],
     ),
     "a redirect to itself": (redirect("http://example.com{uri}"), "invalid", ["example.com/ is sent", "for ever"]),
-    "to itself with TLS": (redirect("https://example.com:443{uri}", edge={"tls": {"kind": "acme"}}), "invalid", ["example.com", "for ever"]),
+    "to itself with TLS": (
+        redirect("https://example.com:443{uri}", edge={"tls": {"kind": "acme"}}),
+        "invalid",
+        ["example.com", "for ever", "leads from http to https by itself, so take routes[1] out"],
+    ),
     "to itself behind a tunnel": (redirect("https://www.example.com{uri}", edge={**CLOUDFLARED, "kind": "nginx"}), "invalid", ["for ever"]),
     "with TLS over http": (redirect("http://example.com{uri}", edge={"tls": {"kind": "acme"}}), "invalid", ["GET example.com/ is sent there again"]),
     "over http behind a tunnel": (redirect("http://example.com{uri}", edge={**CLOUDFLARED, "kind": "nginx"}), "invalid", ["for ever"]),
@@ -204,6 +210,11 @@ def test_redirects_in_a_circle_are_told_once_with_all_their_routes(declared, pos
     assert [word for word in words if word not in found[0].message] == []
 
 
+def test_a_loop_is_not_told_of_while_a_route_is_not_understood_that_may_end_it():
+    declared = redirect("https://example.com{uri}", {"host": "example.com", "service": "api", "prot": 8000}, edge={"tls": {"kind": "acme"}})
+    assert target_problems(with_edge(declared), []) == []
+
+
 # Where the order of the routes makes the difference.
 LATER = {
     "a redirect above what is meant": redirect("http://example.com{uri}", {"prefix": "/api", "service": "api", "port": 1}),
@@ -250,6 +261,7 @@ GOOD = {
     "the other's default by name": across(other({"networks": None}, {"default": {"name": "shared"}})),
     "somewhere else": url("https://backend.example.org"),
     "an address": url("http://10.0.0.5:8080"),
+    "a certificate for an address, with cloudflared": url("https://10.0.0.5:8443", edge=CLOUDFLARED),
     "another program under the same name": url("http://example.com:9000", edge={**NGINX, "hosts": ["example.com"]}),
     "the host, with cloudflared": url(
         "http://host.docker.internal:9000", edge=CLOUDFLARED, services={"edge": {"extra_hosts": {"host.docker.internal": "host-gateway"}}}

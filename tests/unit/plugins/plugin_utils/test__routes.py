@@ -3,13 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-import ast
 import re
 
 import pytest
+import yaml
 from ansible_collections.portside.stack.plugins.module_utils._errors import StackError
+from ansible_collections.portside.stack.plugins.plugin_utils import _route_expression
 from ansible_collections.portside.stack.plugins.plugin_utils._route_problems import route_problems
-from ansible_collections.portside.stack.plugins.plugin_utils._routes import Route, host_pattern, parse_routes, route_table
+from ansible_collections.portside.stack.plugins.plugin_utils._routes import Route, described, host_pattern, parse_routes, route_table
 from declarations import ANYTHING
 from hypothesis import given
 from hypothesis import strategies as st
@@ -72,6 +73,27 @@ def test_globs_become_prefixes_and_it_is_said(key, given, path):
 
 
 @pytest.mark.parametrize(
+    ("key", "path", "part", "regex"),
+    [
+        ("prefix", "/users/{id}/posts", "{id}", "'/users/[^/]+/posts'"),
+        ("exact", "/v1.0/:user_id", ":user_id", "'/v1\\.0/[^/]+'"),
+        ("prefix", "/users/<int:pk>/", "<int:pk>", "'/users/[^/]+/.*'"),
+        ("exact", "/blog/[slug]", "[slug]", "'/blog/[^/]+'"),
+    ],
+)
+def test_what_looks_like_a_part_that_varies_is_said_to_be_none(key, path, part, regex):
+    routes, problems = parse_routes([{key: path, **API}])
+    assert (routes[0].path, [(problem.kind, problem.level) for problem in problems]) == (path, [("normalised", "warning")])
+    assert "{0} is taken for these very characters; ".format(part) in problems[0].message
+    assert "write regex: {0}".format(regex) in problems[0].message
+
+
+@pytest.mark.parametrize("path", ["/v1/jobs:cancel", "/a{b}c", "/a:b/c", "/f(x)", "/[a]b", "/<>x"])
+def test_other_characters_are_nothing_to_be_said_of(path):
+    assert parse_routes([{"prefix": path, **API}])[1] == []
+
+
+@pytest.mark.parametrize(
     ("given", "expected"),
     [
         ("Example.COM", "example.com"),
@@ -94,12 +116,24 @@ BAD = [
     ({"path": "/ws"}, "below it", "write `exact` or `prefix`"),
     ({"exact": 8000}, "not text", "in quotes"),
     ({"prefix": True}, "true is not text", "in quotes"),
-    ({"prefix": ["/a"]}, "not text", "in quotes"),
+    ({"prefix": 2024}, "not text", "such as '/2024'"),
+    ({"prefix": False}, "not text", "such as '/api'"),
+    ({"prefix": ["/a"]}, "not text", "make a route of each"),
     ({"prefix": ""}, "empty", "write /"),
     ({"path": ""}, "empty", "write /"),
     ({"prefix": "api"}, "begin with a slash", "write '/api'"),
+    ({"prefix": "./api"}, "begin with a slash", "write '/api'"),
+    ({"prefix": "^/api"}, "begin with a slash", "write regex: "),
+    ({"prefix": "~ ^/api"}, "begin with a slash", "write regex: "),
+    ({"path": "ws*"}, "'ws*' does not begin with a slash", "write '/ws*'"),
     ({"prefix": "https://example.com/api"}, "begin with a slash", "into `host`"),
+    ({"prefix": "lcl.example.com/api/"}, "begin with a slash", "into `host`"),
+    ({"exact": "/a "}, "ends with a blank", "take it out"),
     ({"exact": "/a%20b"}, "compared decoded", "write '/a b'"),
+    ({"exact": "/a%3Fb"}, "compared decoded", "write regex: '/a\\?b'"),
+    ({"exact": "/100%"}, "compared decoded", "write regex: '/100%'"),
+    ({"exact": "/%2e%2E/a"}, "empty, . or ..", "write the path without"),
+    ({"exact": "/caf%E9"}, "broken", "UTF-8"),
     ({"exact": "/a?b=1"}, "nothing is routed", "leave out"),
     ({"exact": "/a#b"}, "nothing is routed", "leave out"),
     ({"prefix": "/a//b"}, "empty, . or ..", "write the path without"),
@@ -119,7 +153,7 @@ BAD = [
     ({"exact": "/a*"}, "star", "or regex: '/a.*'"),
     ({"path": "*/x"}, "begin with a slash", "write regex: '/[^/]+/x'"),
     ({"path": "/2*/x"}, "star", "or regex: '/2[^/]*/x', with"),
-    ({"path": "/v1.*/(x)*"}, "star", "or regex: '/v1\\\\.[^/]*/\\\\(x\\\\).*'"),
+    ({"path": "/v1.*/(x)*"}, "star", "or regex: '/v1\\.[^/]*/\\(x\\).*'"),
     ({"prefix": "/" + "a" * 1000}, "longer", "shorter"),
     ({"prefix": "/.well-known/portside/x"}, "edge itself", "use another path"),
     ({"exact": "/.well-known/acme-challenge"}, "edge itself", "use another path"),
@@ -130,12 +164,21 @@ BAD = [
     ({"regex": "/a.png"}, "bytes", "\\. for a dot"),
     ({"regex": "[0-9]+"}, "no path", "begin it with /"),
     ({"regex": "/a//b"}, "no path", "begin it with /"),
+    ({"regex": "~* \\.(jpg|png)$"}, "no path", "as in '/.*\\.jpg'"),
+    ({"regex": "/search\\?q=.*"}, "has a query", "leave out"),
+    ({"regex": "/a%20[a-z]+"}, "has %20", "the character itself"),
+    ({"regex": "/api/*"}, "last character", "write path: '/api/*'"),
+    ({"regex": "^/ws*$"}, "last character", "write path: '/ws*'"),
     ({"regex": "/(a+)+"}, "gives up", "as a+"),
     ({"regex": "/[a-z]*[a-z]*x"}, "has '[a-z]*[a-z]*'", "one loop for two"),
     ({"regex": "/" + "a?" * 20 + "b"}, "has 'a?a?", "a{0,20}"),
     ({"regex": "/[a-z]{501}"}, "too large", "write + or *"),
     # The host.
     ({"host": 1}, "not text", "write a name"),
+    ({"host": ["a.test", "b.test"]}, "not text", "make a route of each"),
+    ({"host": "a.test, b.test"}, "several names", "make a route of each"),
+    ({"host": ".example.com"}, "begins with a dot", "write *.example.com for what is below, and example.com"),
+    ({"host": "_"}, "no host", "leave it out"),
     ({"host": "*"}, "no host", "leave it out"),
     ({"host": ""}, "no host", "leave it out"),
     ({"host": "example.com:8080"}, "port", "write the name alone"),
@@ -159,7 +202,9 @@ BAD = [
     ({"port": "80/tcp"}, "port '80/tcp'", "from 1 to 65535"),
     ({"port": 484822.5}, "port 484822.5", "from 1 to 65535"),
     ({"service": 8000}, "not a name", "in quotes"),
-    ({"service": "api:8000"}, "not a name", "`port`"),
+    ({"service": "api:8000", "port": None}, "not a name", "write service: api, port: 8000"),
+    ({"service": "cms/site"}, "not a name", "write stack: cms, service: site"),
+    ({"service": "http://api:8000", "port": None}, "not a name", "write url: "),
     ({"stack": "Other"}, "not a name", "write that of a stack"),
     ({"service": None, "url": "http://h"}, "port belongs to a service", "into the url"),
     ({"service": None, "port": None, "stack": "s", "url": "http://h"}, "stack belongs to a service", "add service"),
@@ -172,8 +217,8 @@ BAD = [
     ({"service": None, "port": None, "url": "http://[::g]"}, "not where", "http://"),
     ({"service": None, "port": None, "url": "http://[1:2]"}, "IPv6", "write one"),
     ({"service": None, "port": None, "redirect": "/x", "stream": "sse"}, "sends none", "leave stream out"),
-    ({"service": None, "port": None, "redirect": True}, "not where to", "write {to"),
-    ({"service": None, "port": None, "redirect": {"status": 301}}, "not where to", "write {to"),
+    ({"service": None, "port": None, "redirect": True}, "redirect true says not where to", "write a path or a URL"),
+    ({"service": None, "port": None, "redirect": {"status": 301}}, "redirect says not where to", "write {to"),
     ({"service": None, "port": None, "redirect": {"to": "/x", "status": 200}}, "status 200", "use one of 301"),
     ({"service": None, "port": None, "redirect": {"to": "/x", "code": 301}}, "key 'code'", "use to, status"),
     ({"service": None, "port": None, "redirect": "{uri}"}, "no certain host", "begins with one /"),
@@ -184,7 +229,7 @@ BAD = [
     ({"service": None, "port": None, "redirect": "https://a/{path}"}, "cannot hold", "{uri}"),
     ({"service": None, "port": None, "redirect": 'https://a/"x'}, "cannot hold", "encoded"),
     ({"service": None, "port": None, "respond": "gone"}, "status of respond", "from 200 to 599"),
-    ({"service": None, "port": None, "respond": {"body": "x"}}, "status of respond", "from 200 to 599"),
+    ({"service": None, "port": None, "respond": {"body": "x"}}, "no status", "write {status: 200"),
     ({"service": None, "port": None, "respond": 301}, "leads elsewhere", "use redirect"),
     ({"service": None, "port": None, "respond": 444}, "hangs up", "use 404"),
     ({"service": None, "port": None, "respond": {"status": 204, "body": "x"}}, "no body", "leave body out"),
@@ -205,14 +250,15 @@ BAD = [
     ({"rate_limit": "ten per second"}, "rate_limit 'ten per second' is not a rate", "write rate_limit: 10r/s"),
     ({"rate_limit": "10/s"}, "not a rate", "10r/s"),
     ({"rate_limit": 10}, "rate_limit 10 is not a rate", "10r/s"),
-    ({"rate_limit": {"burst": 10}}, "rate_limit.rate None is not a rate", "write rate_limit.rate: 10r/s"),
+    ({"rate_limit": False}, "rate_limit false is not a rate", "or leave rate_limit out"),
+    ({"rate_limit": {"burst": 10}}, "rate_limit.rate null is not a rate", "write rate_limit.rate: 10r/s"),
     ({"rate_limit": {"rate": "10r/s", "burst": -1}}, "rate_limit.burst -1", "from 0"),
     ({"rate_limit": {"rate": "10r/s", "bursts": 1}}, "key 'bursts'", "did you mean 'burst'?"),
     ({"max_body": 200}, "not a size", "such as 200m"),
     ({"max_body": "200mb"}, "not a size", "such as 200m"),
     ({"max_body": False}, "not a size", "no limit"),
-    ({"timeout": "60s"}, "timeout '60s'", "write one from 1"),
-    ({"timeout": 0}, "timeout 0", "write one from 1"),
+    ({"timeout": "60s"}, "timeout '60s' is not a whole number from 1", "in digits alone"),
+    ({"timeout": 0}, "timeout 0 is not a whole number", "from 1 to 604800; write one"),
     ({"prefix": "/a", "strip_prefix": "yes"}, "true or false", "without quotes"),
     ({"strip_prefix": True}, "has none", "write prefix: /..."),
     ({"exact": "/a", "strip_prefix": True}, "has none", "leave strip_prefix out"),
@@ -234,11 +280,55 @@ def test_every_bad_declaration_is_told_with_its_position_and_a_remedy(keys, reas
     assert any(reason in problem.message and remedy in problem.message for problem in errors), [problem.message for problem in errors]
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"prefix": "/a", "servce": "api", "port": 8000},
+        {"prefix": "/a", "service": "api", "ports": 8000},
+        {"prefx": "/a", "strip_prefix": True, **API},
+        {"prefix": "/a", "service": "api:8000"},
+        {"prefix": "/a", "stack": "cms", "port": 8000},
+        {"prefix": "/a", "respnd": 404},
+        {"prefix": "/a"},
+    ],
+)
+def test_one_mistake_is_told_once(given):
+    assert len(parse_routes([given])[1]) == 1
+
+
+def test_values_are_shown_as_they_stand_in_yaml():
+    (regex, missing, quoted), problems = parse_routes(
+        [{"regex": "/.*\\.jpg", **API}, {"exact": "/it's", **API}, {"exact": '/"a"', **API}, None, {"host": [None], **API}]
+    )
+    assert "(regex '/.*\\.jpg' -> " in described(regex)
+    assert "(exact '/it''s' -> " in described(missing)
+    assert "(exact '/\"a\"' -> " in described(quoted)
+    assert problems[0].message.startswith("routes[3] (null): ")
+
+
+def test_what_a_url_has_of_a_user_is_not_shown():
+    for value in ("https://ops:hush@a.test", "http://ops:hush@a.test/", ["http://ops:hush@a.test"]):
+        for key in ("url", "service", "host", "prefix", "redirect"):
+            problems = parse_routes([{**({} if key in ("url", "service", "redirect") else API), key: value}])[1]
+            assert "a.test" in problems[0].message
+            assert "hush" not in "".join(problem.message for problem in problems)
+
+
+@pytest.mark.parametrize("regex", ["/a", "/(a", "/a{500}", "/" + "a?" * 20 + "b"])
+def test_a_regex_is_judged_once(monkeypatch, regex):
+    judged = []
+    normal = _route_expression._normal
+    monkeypatch.setattr(_route_expression, "_normal", lambda given: judged.append(given) or normal(given))
+    _route_expression._judged.cache_clear()
+    first, second = (parse_routes([{"regex": regex, **API}]) for time in range(2))
+    assert (first, judged) == (second, [regex])
+
+
 @pytest.mark.parametrize("key", ["path", "prefix", "exact"])
-@pytest.mark.parametrize("path", ["/*/a", "/2*/x", "*/x/*", "/v1.*/(x)*", "/a$*b|/**/c"])
+@pytest.mark.parametrize("path", ["/*/a", "/2*/x", "*/x/*", "/v1.*/(x)*", "/a$*b|/**/c", "/it's/*/x"])
 def test_the_regex_that_is_proposed_is_accepted(key, path):
     message = parse_routes([{key: path, **API}])[1][0].message
-    assert parse_routes([{"regex": ast.literal_eval(re.search("regex: ('.*')", message).group(1)), **API}])[1] == []
+    assert parse_routes([{"regex": yaml.safe_load(re.search("regex: ('.*')", message).group(1)), **API}])[1] == []
 
 
 @pytest.mark.parametrize(
@@ -266,7 +356,7 @@ def test_all_problems_of_all_routes_are_told_at_once():
     given = [{"prefix": "x", "port": 1, "host": "*"}, {"exact": "/a", **API}, {"prefix": "/y", "service": "api", "port": 0, "stream": "x", "bad": 1}]
     routes, problems = parse_routes(given)
     assert [route.index for route in routes] == [1]
-    assert [problem.routes for problem in problems] == [(0,)] * 4 + [(2,)] * 3
+    assert [problem.routes for problem in problems] == [(0,)] * 3 + [(2,)] * 3
     assert problems[0].message.startswith("routes[0] (host *, prefix 'x' -> nothing): ")
     assert problems[-1].message.startswith("routes[2] (prefix '/y' -> api:0): ")
 
