@@ -65,8 +65,9 @@ def external_name(stack: model.Mapping) -> str:
 
 def unmade_service(stack: model.Mapping) -> str:
     """The name of the service that an edge would be that is of no known kind, which edge_problems tells; empty without one."""
-    edge = stack.get("edge")
-    return "" if not isinstance(edge, dict) or edge_of(stack) or external_edge(stack) else str(edge.get("service", "edge"))
+    if stack.get("edge") is None or edge_of(stack) or external_edge(stack):
+        return ""
+    return str(model.mapping(stack["edge"]).get("service", "edge"))
 
 
 def nginx_service(stack: model.Mapping) -> str:
@@ -114,7 +115,10 @@ def with_edge(stack: t.Any) -> t.Any:
             declared = model.mapping(services.get(name))
             services[name] = {**declared, **{key: value for key, value in made(stack, routes).items() if key not in declared}}
     if isinstance(services.get(tunnel), dict):
-        services[tunnel] = _with_credentials(services[tunnel], model.mapping(stack["edge"]).get("credentials"))
+        secret = model.mapping(stack["edge"]).get("credentials")
+        # One that is not declared is told once, as the edge's.
+        if isinstance(secret, str) and secret in model.sections(stack, "secrets"):
+            services[tunnel] = _with_credentials(services[tunnel], secret)
     return {**stack, "services": services}
 
 
@@ -158,9 +162,8 @@ def _needs(stack: model.Mapping, routes: Routes) -> model.Mapping:
     return {"depends_on": names} if names else {}
 
 
-def _with_credentials(service: model.Mapping, secret: t.Any) -> model.Mapping:
-    mounted = {reference["source"] for reference in model.references(service, "secrets")}
-    if not isinstance(secret, str) or secret in mounted:
+def _with_credentials(service: model.Mapping, secret: str) -> model.Mapping:
+    if secret in {reference["source"] for reference in model.references(service, "secrets")}:
         return service
     reference = {"source": secret, "target": CREDENTIALS, "uid": _CLOUDFLARED_USER, "gid": _CLOUDFLARED_USER}
     return {**service, "secrets": [*model.sequence(service.get("secrets")), reference]}

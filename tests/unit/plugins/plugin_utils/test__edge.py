@@ -69,13 +69,13 @@ def test_it_may_have_another_name():
 
 
 def test_a_cloudflared_edge_publishes_nothing_and_reads_its_credentials_as_its_own_user():
-    service = made(stack({"kind": "cloudflared", "tunnel": "t", "credentials": "key"}))
+    service = made(stack({"kind": "cloudflared", "tunnel": "t", "credentials": "key"}, secrets={"key": {}}))
     assert "ports" not in service and service["command"][-1] == "run"
     assert service["secrets"] == [{"source": "key", "target": "tunnel.json", "uid": "65532", "gid": "65532"}]
 
 
 def test_credentials_that_are_mounted_already_are_mounted_once():
-    declared = stack({"kind": "cloudflared", "tunnel": "t", "credentials": "key"})
+    declared = stack({"kind": "cloudflared", "tunnel": "t", "credentials": "key"}, secrets={"key": {}})
     mounted = [{"source": "key", "target": "tunnel.json", "uid": "0"}]
     declared["services"]["edge"] = {"secrets": mounted}
     assert made(declared)["secrets"] == mounted

@@ -9,6 +9,7 @@ from ansible_collections.portside.stack.plugins.plugin_utils import _stack_model
 from ansible_collections.portside.stack.plugins.plugin_utils._edge import with_edge
 from ansible_collections.portside.stack.plugins.plugin_utils._edge_problems import edge_problems
 from ansible_collections.portside.stack.plugins.plugin_utils._report import Report
+from ansible_collections.portside.stack.plugins.plugin_utils._stack_problems import stack_problems
 from declarations import ANYTHING
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -280,6 +281,15 @@ def test_the_tunnel_has_to_meet_the_nginx_behind_it():
     declared = nginx(services={"tunnel": {"networks": ["front"]}}, keys={"exposure": {}, "networks": {"front": {}}}, **TUNNEL)
     (found,) = problems(declared)
     assert found.startswith("stack 'shop', service 'tunnel', key 'networks': the tunnel is on front, and nginx behind it ('edge') on default; ")
+
+
+@pytest.mark.parametrize(
+    "declared, key",
+    [(cloudflared(credentials="tunnel_jsn"), "edge.credentials"), (stack("nginx", routes=[]), "edge"), (stack(["nginx"], routes=[]), "edge")],
+)
+def test_a_wrong_edge_is_no_wrong_service_as_well(declared, key):
+    (found,) = stack_problems([declared])
+    assert found.startswith("stack 'shop', key '{0}': ".format(key))
 
 
 def test_credentials_written_in_place_of_their_name_are_not_repeated():
