@@ -15,7 +15,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.portside.stack.plugins.plugin_utils import _regex_tree as tree
-from ansible_collections.portside.stack.plugins.plugin_utils._regex_machine import LARGEST, Effort, TooCostly
+from ansible_collections.portside.stack.plugins.plugin_utils._regex_machine import Program
 
 # What groups captured, and where loops began their last turn; never changed, as there are ways back.
 Saved = t.Dict[t.Any, t.Any]
@@ -86,37 +86,20 @@ def lengths(node: tree.Node) -> t.Tuple[int, t.Optional[int]]:
     return min(low for low, high in parts), None if unlimited else max(longest)
 
 
-class Backtracker:
-    """Matches one expression. Every operation of its program but the last ends with the place where it goes on."""
-
-    def __init__(self, node: tree.Node, effort: Effort) -> None:
-        self._effort = effort
-        self._program: t.List[t.Tuple[t.Any, ...]] = []
-        self._first = self._compiled(node, self._emit("match"))
+class Backtracker(Program):
+    """Matches one expression."""
 
     def matches(self, text: bytes) -> bool:
-        return any(self._run(self._first, text, start, {}) is not None for start in range(len(text) + 1))
+        return any(self._run(self.first, text, start, {}) is not None for start in range(len(text) + 1))
 
-    def _emit(self, *operation: t.Any) -> int:
-        if len(self._program) >= LARGEST:
-            raise TooCostly()
-        self._program.append(operation)
-        return len(self._program) - 1
-
-    def _compiled(self, node: tree.Node, goal: int) -> int:
+    def _compiled_otherwise(self, node: tree.Node, goal: int) -> int:
         kind = node[0]
-        if kind == "cat":
-            for part in reversed(node[1]):
-                goal = self._compiled(part, goal)
-            return goal
-        if kind == "alt":
-            return self._emit("go", tuple(self._compiled(part, goal) for part in node[1]))
         if kind in ("rep", "lazy"):
             return self._repeated(node, goal)
         if kind == "group":
             end = self._emit("end", node[2], goal)
             return self._emit("begin", node[2], self._compiled(node[1], end))
-        if kind in ("set", "assert", "back"):
+        if kind == "back":
             return self._emit(kind, node[1], goal)
         branches = node[1][1] if kind == "behind" and node[1][0] == "alt" else (node[1],)
         ways = tuple((lengths(branch)[0] if kind == "behind" else 0, self._compiled(branch, self._emit("match"))) for branch in branches)
@@ -127,7 +110,7 @@ class Backtracker:
         if high is None:
             turn = self._emit("turn")
             again = self._emit("mark", turn, self._compiled(inner, turn))
-            self._program[turn] = ("turn", self._preferring(kind, again, goal), goal)
+            self.program[turn] = ("turn", self._preferring(kind, again, goal), goal)
             # As PCRE does it, a first turn that takes nothing is the last one too.
             goal, low = (again, low - 1) if low else (self._emit("go", self._preferring(kind, again, goal)), 0)
         else:
@@ -147,8 +130,8 @@ class Backtracker:
         todo = [(first, start, known)]
         while todo:
             at_operation, at, saved = todo.pop()
-            operation = self._program[at_operation]
-            self._effort.spend(1)
+            operation = self.program[at_operation]
+            self.effort.spend(1)
             kind, goal = operation[0], operation[-1]
             if kind == "match":
                 return at, saved

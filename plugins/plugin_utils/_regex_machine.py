@@ -44,19 +44,13 @@ class Effort:
             raise TooCostly()
 
 
-class Machine:
-    """Searches for one pattern. A state is what it knows after a text; MATCHED stays whatever follows."""
+class Program:
+    """What a pattern is compiled to: operations, of which all but the last end with the place, or places, where it goes on."""
 
     def __init__(self, node: tree.Node, effort: Effort) -> None:
         self.effort = effort
         self.program: t.List[t.Tuple[t.Any, ...]] = []
         self.first = self._compiled(node, self._emit("match"))
-        self._seen: t.Dict[t.Tuple[State, int], State] = {}
-        self._ends: t.Dict[State, bool] = {}
-        self._places = any(operation[0] == "assert" for operation in self.program)
-        # Whether a match may begin further on.
-        self._later = bool(self._reached({(self.first, _FREE)}))
-        self.start: State = (tree.EDGE, frozenset({(self.first, _FREE)}))
 
     def _emit(self, *operation: t.Any) -> int:
         if len(self.program) >= LARGEST:
@@ -67,18 +61,36 @@ class Machine:
     def _compiled(self, node: tree.Node, goal: int) -> int:
         """Where the program for the node begins, that goes on at the goal."""
         kind = node[0]
-        if kind == "set":
-            return self._emit("set", node[1], goal)
+        if kind in ("set", "assert"):
+            return self._emit(kind, node[1], goal)
         if kind == "cat":
             for part in reversed(node[1]):
                 goal = self._compiled(part, goal)
             return goal
         if kind == "alt":
             return self._emit("go", tuple(self._compiled(part, goal) for part in node[1]))
-        if kind == "rep":
+        return self._compiled_otherwise(node, goal)
+
+    def _compiled_otherwise(self, node: tree.Node, goal: int) -> int:
+        """The same of what automata and backtracking do each in their way."""
+        raise NotImplementedError
+
+
+class Machine(Program):
+    """Searches for one pattern. A state is what it knows after a text; MATCHED stays whatever follows."""
+
+    def __init__(self, node: tree.Node, effort: Effort) -> None:
+        super().__init__(node, effort)
+        self._seen: t.Dict[t.Tuple[State, int], State] = {}
+        self._ends: t.Dict[State, bool] = {}
+        self._places = any(operation[0] == "assert" for operation in self.program)
+        # Whether a match may begin further on.
+        self._later = bool(self._reached({(self.first, _FREE)}))
+        self.start: State = (tree.EDGE, frozenset({(self.first, _FREE)}))
+
+    def _compiled_otherwise(self, node: tree.Node, goal: int) -> int:
+        if node[0] == "rep":
             return self._repeated(node[1], node[2], node[3], goal)
-        if kind == "assert":
-            return self._emit("assert", node[1], goal)
         return self._emit("look", self._compiled(node[1], self._emit("match")), node[2], goal)
 
     def _repeated(self, node: tree.Node, low: int, high: t.Optional[int], goal: int) -> int:
