@@ -126,7 +126,9 @@ def test_a_module_that_fails_tells_no_value(site, host, probe):
     finally:
         host.check_output("sudo sh -c 'cd /opt/stacks/selflink/secrets && rm redis_conf && mv /root/redis_conf .'")
     # Today's declaration is the rotated one still.
-    assert site().code == 0
+    done = site()
+    assert done.code == 0, done.output
+    assert done.recap["changed"] > 0
     assert probe().returncode == 0
 
 
